@@ -1,0 +1,22 @@
+/** Time as the hub sees it. Tests hold one that they move; everything that waits or dates a row takes it from here. */
+export interface Clock {
+  /** Wall time: dates, leases, due times. */
+  now(): Date;
+
+  /** Monotonic milliseconds from an arbitrary start: durations and deadlines, never stored. */
+  monotonicMs(): number;
+
+  /** Calls `fire` once after `ms` of monotonic time. Returns how to call it off; calling off late is harmless. */
+  after(ms: number, fire: () => void): () => void;
+}
+
+export const systemClock: Clock = {
+  now: () => new Date(),
+  monotonicMs: () => performance.now(),
+  after(ms, fire) {
+    const timer = setTimeout(fire, ms);
+    return () => {
+      clearTimeout(timer);
+    };
+  },
+};

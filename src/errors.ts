@@ -1,0 +1,24 @@
+/**
+ * Why the hub refused a request or could not do its work.
+ *
+ * `code` is public (admin API, metric labels): add codes, never rename one. `message` is one sentence
+ * for the sender: the field, the value, the rule; it never holds a secret. What a peer answered is not
+ * an error but a value of that step's outcome type.
+ */
+export class HubError extends Error {
+  override readonly name = "HubError";
+  readonly code: HubErrorCode;
+
+  constructor(code: HubErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+export type HubErrorCode =
+  | "invalid_request"
+  | "not_found"
+  | "too_large"
+  | "policy_forbidden"
+  | "address_forbidden"
+  | "store_unavailable";

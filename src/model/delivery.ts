@@ -1,0 +1,68 @@
+import type { PublicationKey } from "./publication.ts";
+import type { Recipient } from "./subscription.ts";
+
+/** How one attempt ended. Only the status line counts (§7); the rest of the answer is ignored. */
+export type AttemptAnswer =
+  | { readonly kind: "answered"; readonly status: number; readonly retryAfterSeconds: number | undefined }
+  | { readonly kind: "failed"; readonly reason: string };
+
+/** One line of the delivery log. */
+export type AttemptRecord = PublicationKey & {
+  readonly at: Date;
+  /** Absent where one record stands for `count` successes of a chunk. */
+  readonly subscriptionId: number | undefined;
+  readonly count: number;
+  /** 1-based. */
+  readonly attempt: number;
+  readonly outcome: "delivered" | "failed" | "given_up" | "gone";
+  readonly status: number | undefined;
+  readonly reason: string | undefined;
+  readonly durationMs: number;
+};
+
+/** About 1000 subscriptions of a fan-out, claimed for delivery by this process. */
+export type ChunkClaim = PublicationKey & {
+  readonly id: number;
+  readonly token: string;
+  readonly recipients: readonly Recipient[];
+  /** False on large topics, where one record stands for all successes of a chunk. */
+  readonly logSuccesses: boolean;
+};
+
+/** A subscription that leaves a chunk's to-do list and is behind from now on. */
+export type FallBehind = {
+  readonly subscriptionId: number;
+  /** Attempts made. 0: it could not start, which counts for nothing. */
+  readonly attempts: number;
+  readonly dueAt: Date;
+  /** Set while the attempt still runs: it owns the row and settles it like any catch-up attempt. */
+  readonly token: string | undefined;
+};
+
+/** A 410. It ends the subscription unless that was renewed meanwhile; then it falls behind like any failure. */
+export type Gone = FallBehind & Pick<Recipient, "generation">;
+
+/** What one checkpoint writes about a chunk. */
+export type ChunkReport = {
+  /** Ids still to do; empty closes the chunk. */
+  readonly left: readonly number[];
+  readonly delivered: number;
+  readonly behind: readonly FallBehind[];
+  readonly gone: readonly Gone[];
+  readonly log: readonly AttemptRecord[];
+};
+
+/** A subscription that is behind, claimed for one attempt by this process. */
+export type CatchUpClaim = PublicationKey &
+  Recipient & {
+    readonly token: string;
+    /** Attempts made before for this publication. */
+    readonly attempts: number;
+  };
+
+/** What became of a catch-up attempt. `seq` is the publication it was about. */
+export type CatchUpOutcome =
+  | { readonly kind: "delivered" }
+  | { readonly kind: "given_up" }
+  | { readonly kind: "failed"; readonly attempts: number; readonly dueAt: Date }
+  | { readonly kind: "gone"; readonly attempts: number; readonly dueAt: Date; readonly generation: number };

@@ -1,0 +1,37 @@
+/** A URL given by a stranger: usable, or the rule it breaks (a clause that follows the field's name). */
+export type ParsedUrl =
+  | { readonly kind: "url"; readonly url: URL }
+  | { readonly kind: "fault"; readonly fault: string };
+
+const maxLength = 2048;
+const oddCharacters = /[\p{Cc}\s<>"\\]/u;
+
+/**
+ * Reads an absolute http(s) URL (§5.1.1). Policy: no userinfo, which clients drop silently; no fragment, which never
+ * reaches the wire; at most 2048 characters; no white space or control characters, which parsers disagree about.
+ */
+export function parseHttpUrl(value: string): ParsedUrl {
+  const fault = faultOf(value);
+  return fault === undefined ? { kind: "url", url: new URL(value) } : { kind: "fault", fault };
+}
+
+function faultOf(value: string): string | undefined {
+  if (value.length > maxLength) return `must be at most ${maxLength} characters long`;
+  if (oddCharacters.test(value))
+    return "must not hold white space, control characters, quotes, angle brackets or backslashes";
+  if (!/^https?:\/\//i.test(value) || !URL.canParse(value)) return "must be an absolute http or https URL";
+  if (value.includes("#")) return "must not have a fragment";
+  const { username, password } = new URL(value);
+  return username || password ? "must not hold a user name or password" : undefined;
+}
+
+/**
+ * The identity of a topic: spelled as the URL standard does, and with escaped unreserved characters decoded, so that
+ * `%7E` and `~` are one topic (§5.1.1). The string a subscriber asked for is kept beside it for the echo.
+ */
+export function topicIdentity(url: URL): string {
+  return url.href.replace(/%[0-9a-f]{2}/gi, (escape) => {
+    const character = String.fromCharCode(Number.parseInt(escape.slice(1), 16));
+    return /[\w.~-]/.test(character) ? character : escape.toUpperCase();
+  });
+}

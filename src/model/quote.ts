@@ -1,0 +1,5 @@
+/** As much of a stranger's value as helps to recognise it, on one line. */
+export function quote(value: string): string {
+  const oneLine = value.replace(/[\p{Cc}\p{Zl}\p{Zp}]/gu, "\uFFFD");
+  return `"${oneLine.length > 200 ? `${oneLine.slice(0, 200)}…` : oneLine}"`;
+}
