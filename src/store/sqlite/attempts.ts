@@ -1,0 +1,61 @@
+import type { AttemptRecord } from "../../model/delivery.ts";
+import type { AttemptStore } from "../attempt-store.ts";
+import type { Database } from "./database.ts";
+
+type AttemptRow = {
+  readonly at: number;
+  readonly topic_id: number;
+  readonly seq: number;
+  readonly subscription_id: number | null;
+  readonly count: number;
+  readonly attempt: number;
+  readonly outcome: AttemptRecord["outcome"];
+  readonly status: number | null;
+  readonly reason: string | null;
+  readonly duration_ms: number;
+};
+
+export function createAttempts({ connection, write }: Database): AttemptStore {
+  const newest = connection.prepare<[number, number], AttemptRow>(
+    "SELECT * FROM attempts WHERE topic_id = ? ORDER BY id DESC LIMIT ?",
+  );
+  const trim = connection.prepare(
+    `DELETE FROM attempts WHERE id IN
+       (SELECT id FROM attempts WHERE at < @before OR id <= (SELECT max(id) FROM attempts) - @keep LIMIT @limit)`,
+  );
+
+  return {
+    async newest(topicId, limit) {
+      return newest.all(topicId, limit).map(toRecord);
+    },
+    trim: (before, keep, limit) => write(() => trim.run({ before: before.getTime(), keep, limit }).changes),
+  };
+}
+
+/** Adds a record to the log, inside the write that it tells of. */
+export function createLogAttempt({ connection }: Database): (record: AttemptRecord) => void {
+  const insert = connection.prepare(
+    `INSERT INTO attempts (at, topic_id, seq, subscription_id, count, attempt, outcome, status, reason, duration_ms)
+     VALUES (@at, @topicId, @seq, @subscriptionId, @count, @attempt, @outcome, @status, @reason, @durationMs)`,
+  );
+
+  return (record) => {
+    const { subscriptionId = null, status = null, reason = null, at, durationMs } = record;
+    insert.run({ ...record, subscriptionId, status, reason, at: at.getTime(), durationMs: Math.round(durationMs) });
+  };
+}
+
+function toRecord(row: AttemptRow): AttemptRecord {
+  return {
+    at: new Date(row.at),
+    topicId: row.topic_id,
+    seq: row.seq,
+    subscriptionId: row.subscription_id ?? undefined,
+    count: row.count,
+    attempt: row.attempt,
+    outcome: row.outcome,
+    status: row.status ?? undefined,
+    reason: row.reason ?? undefined,
+    durationMs: row.duration_ms,
+  };
+}

@@ -1,0 +1,102 @@
+import { randomUUID } from "node:crypto";
+
+import type { ChunkClaim } from "../../model/delivery.ts";
+import type { Database } from "./database.ts";
+import { type RecipientRow, toRecipient } from "./recipient-row.ts";
+
+const chunkSize = 1000;
+/** On topics of this size and above one log record stands for all successes of a chunk (DESIGN 4). */
+const largeTopic = 1000;
+
+type FanOutRow = {
+  readonly topic_id: number;
+  readonly seq: number;
+  readonly start: number;
+  readonly cursor: number;
+  readonly wrapped: number;
+  readonly policy: "latest" | "every";
+  readonly subscribers: number;
+};
+
+type Member = RecipientRow & { readonly first_seq: number; readonly expires_at: number };
+
+export type Cut = { readonly kind: "idle" | "cut" } | { readonly kind: "chunk"; readonly chunk: ChunkClaim };
+
+/**
+ * Cuts the next page of subscriptions off a fan-out, inside a write. Those that are behind are handed over to
+ * catch-up by one UPDATE, whose RETURNING alone decides; the rest become a chunk. An `await` in here would lose or
+ * double deliveries (engine-protocol, Q1).
+ */
+export function createCutChunk(db: Database): (now: number) => Cut {
+  const { next, page, insert, advance } = prepare(db);
+  const handOver = createHandOver(db);
+
+  return (now) => {
+    const fanOut = next.get();
+    if (fanOut === undefined) return { kind: "idle" };
+    const { topic_id: topicId, seq } = fanOut;
+    const until = fanOut.wrapped ? fanOut.start : Number.MAX_SAFE_INTEGER;
+    const members = page.all(topicId, fanOut.cursor, until, chunkSize);
+    const owed = members.filter((member) => member.first_seq <= seq && member.expires_at > now);
+    const handed = handOver(fanOut, owed);
+    const recipients = owed.filter((member) => !handed.has(member.id)).map(toRecipient);
+    const token = randomUUID();
+    const todo = JSON.stringify(recipients.map((recipient) => recipient.subscriptionId));
+    const opens = recipients.length > 0;
+    const id = opens ? Number(insert.run(topicId, seq, token, todo).lastInsertRowid) : 0;
+    advance.run({ ...whereNext(fanOut, members), topicId, seq, now, opens: Number(opens), handed: handed.size });
+    if (!opens) return { kind: "cut" };
+    return {
+      kind: "chunk",
+      chunk: { id, token, topicId, seq, recipients, logSuccesses: fanOut.subscribers < largeTopic },
+    };
+  };
+}
+
+/** A fan-out that began in the middle goes on at the beginning, once. */
+function whereNext(fanOut: FanOutRow, members: readonly Member[]) {
+  const atEnd = members.length < chunkSize;
+  const wraps = atEnd && !fanOut.wrapped && fanOut.start > 0;
+  return {
+    cursor: wraps ? 0 : (members.at(-1)?.id ?? fanOut.cursor),
+    wrapped: Number(wraps || fanOut.wrapped === 1),
+    finished: Number(atEnd && !wraps),
+  };
+}
+
+function createHandOver({ connection }: Database) {
+  const update = connection.prepare<object, { readonly subscription_id: number }>(
+    `UPDATE behind SET newest = max(newest, @seq),
+            next = CASE WHEN owner IS NULL AND @latest THEN @seq ELSE next END
+      WHERE subscription_id IN (SELECT value FROM json_each(@ids)) RETURNING subscription_id`,
+  );
+
+  return ({ seq, policy }: FanOutRow, owed: readonly Member[]): ReadonlySet<number> => {
+    const ids = JSON.stringify(owed.map((member) => member.id));
+    const rows = update.all({ seq, latest: Number(policy === "latest"), ids });
+    return new Set(rows.map((row) => row.subscription_id));
+  };
+}
+
+function prepare({ connection }: Database) {
+  return {
+    next: connection.prepare<[], FanOutRow>(
+      `SELECT f.*, t.policy, t.subscribers FROM fan_outs f JOIN topics t ON t.id = f.topic_id
+        WHERE f.cut_done = 0
+          AND NOT EXISTS (SELECT 1 FROM fan_outs e WHERE e.topic_id = f.topic_id AND e.seq < f.seq AND e.done = 0)
+        ORDER BY f.cuts, f.rowid LIMIT 1`,
+    ),
+    page: connection.prepare<[number, number, number, number], Member>(
+      `SELECT id, callback, secret, signature_method, generation, first_seq, expires_at FROM subscriptions
+        WHERE topic_id = ? AND id > ? AND id <= ? ORDER BY id LIMIT ?`,
+    ),
+    insert: connection.prepare("INSERT INTO chunks (topic_id, seq, owner, todo) VALUES (?, ?, ?, ?)"),
+    advance: connection.prepare(
+      `UPDATE fan_outs SET cursor = @cursor, wrapped = @wrapped, cut_done = @finished, cuts = cuts + 1,
+              open = open + @opens, handed_over = handed_over + @handed,
+              done = (@finished AND open + @opens = 0),
+              done_at = CASE WHEN @finished AND open + @opens = 0 THEN @now END
+        WHERE topic_id = @topicId AND seq = @seq`,
+    ),
+  };
+}

@@ -1,0 +1,61 @@
+import { mkdirSync } from "node:fs";
+import { dirname } from "node:path";
+
+import SqliteDatabase from "better-sqlite3";
+import { drizzle } from "drizzle-orm/better-sqlite3";
+import { migrate } from "drizzle-orm/better-sqlite3/migrator";
+
+import { HubError } from "../../errors.ts";
+import { createGroupCommit } from "./group-commit.ts";
+
+/** The one connection of the one process that uses the file. */
+export type Database = {
+  readonly connection: SqliteDatabase.Database;
+
+  /**
+   * Runs `work` inside a transaction that it shares with all other work of this turn of the event loop, and resolves
+   * once that is on disk. `work` must be synchronous. When it throws, only its own writes are undone and the promise
+   * rejects; when the commit fails, all of them are.
+   */
+  readonly write: <T>(work: () => T) => Promise<T>;
+};
+
+/**
+ * Opens the file, creates or migrates it, and voids the claims of the process that used it before.
+ * Throws `store_unavailable` when the file cannot be used.
+ */
+export function openDatabase(file: string, migrationsFolder: string): Database {
+  try {
+    if (file !== ":memory:") mkdirSync(dirname(file), { recursive: true });
+    const connection = new SqliteDatabase(file);
+    setPragmas(connection);
+    migrate(drizzle(connection), { migrationsFolder });
+    voidClaims(connection);
+    return { connection, write: createGroupCommit(connection) };
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new HubError("store_unavailable", `the database file ${file} cannot be used: ${reason}`, { cause });
+  }
+}
+
+/** FULL: an acknowledged write survives the loss of power, not only of the process. */
+function setPragmas(connection: SqliteDatabase.Database): void {
+  connection.pragma("busy_timeout = 5000");
+  connection.pragma("journal_mode = WAL");
+  connection.pragma("synchronous = FULL");
+  connection.pragma("foreign_keys = ON");
+  connection.pragma("cache_size = -65536");
+  connection.pragma("temp_store = MEMORY");
+  connection.pragma("wal_autocheckpoint = 4000");
+  connection.pragma("journal_size_limit = 67108864");
+}
+
+/** One process owns the file, so at its start every claim belongs to one that is gone. */
+function voidClaims(connection: SqliteDatabase.Database): void {
+  connection.exec(`
+    UPDATE topics SET fetch_owner = NULL WHERE fetch_owner IS NOT NULL;
+    UPDATE intents SET owner = NULL WHERE owner IS NOT NULL;
+    UPDATE chunks SET owner = NULL WHERE owner IS NOT NULL;
+    UPDATE behind SET owner = NULL, due_at = 0 WHERE owner IS NOT NULL;
+  `);
+}

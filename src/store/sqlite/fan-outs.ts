@@ -1,0 +1,79 @@
+import { randomUUID } from "node:crypto";
+
+import type { ChunkClaim } from "../../model/delivery.ts";
+import type { FanOutProgress, FanOutStore } from "../fan-out-store.ts";
+import { createCheckpoint } from "./checkpoint.ts";
+import { createCutChunk } from "./cut-chunk.ts";
+import type { Database } from "./database.ts";
+import { type RecipientRow, toRecipient } from "./recipient-row.ts";
+
+type ProgressRow = {
+  readonly done: number;
+  readonly delivered: number;
+  readonly behind: number;
+  readonly handed_over: number;
+  readonly gone: number;
+};
+
+export function createFanOuts(db: Database): FanOutStore {
+  const { connection, write } = db;
+  const cut = createCutChunk(db);
+  const reclaim = createReclaim(db);
+  const checkpoint = createCheckpoint(db);
+  const laterWaits = connection.prepare("SELECT 1 FROM fan_outs WHERE topic_id = ? AND seq > ? AND done = 0");
+  const byKey = connection.prepare<[number, number], ProgressRow>(
+    "SELECT * FROM fan_outs WHERE topic_id = ? AND seq = ?",
+  );
+  const removeDone = connection.prepare(
+    `DELETE FROM fan_outs WHERE rowid IN
+       (SELECT f.rowid FROM fan_outs f WHERE f.done_at < ?
+           AND NOT EXISTS (SELECT 1 FROM publications p WHERE p.topic_id = f.topic_id AND p.seq = f.seq) LIMIT ?)`,
+  );
+
+  return {
+    claimChunk: (now) =>
+      write(() => {
+        const chunk = reclaim(now.getTime());
+        return chunk ? { kind: "chunk", chunk } : cut(now.getTime());
+      }),
+    checkpoint: (chunk, report, now) => write(() => checkpoint(chunk, report, now.getTime())),
+    isLaterWaiting: async ({ topicId, seq }) => laterWaits.get(topicId, seq) !== undefined,
+    async progress({ topicId, seq }) {
+      const row = byKey.get(topicId, seq);
+      return row && toProgress(row);
+    },
+    removeDone: (before, limit) => write(() => removeDone.run(before.getTime(), limit).changes),
+  };
+}
+
+type Orphan = { readonly id: number; readonly topic_id: number; readonly seq: number; readonly todo: string };
+
+/** Takes over a chunk nobody owns, with what is left of it. Who has unsubscribed since is no longer in it. */
+function createReclaim({ connection }: Database): (now: number) => ChunkClaim | undefined {
+  const claim = connection.prepare<[string], Orphan>(
+    `UPDATE chunks SET owner = ? WHERE id = (SELECT id FROM chunks WHERE owner IS NULL ORDER BY id LIMIT 1)
+     RETURNING id, topic_id, seq, todo`,
+  );
+  const members = connection.prepare<[string, number], RecipientRow>(
+    `SELECT id, callback, secret, signature_method, generation FROM subscriptions
+      WHERE id IN (SELECT value FROM json_each(?)) AND expires_at > ? ORDER BY id`,
+  );
+
+  return (now) => {
+    const token = randomUUID();
+    const row = claim.get(token);
+    if (row === undefined) return undefined;
+    const recipients = members.all(row.todo, now).map(toRecipient);
+    return { id: row.id, token, topicId: row.topic_id, seq: row.seq, recipients, logSuccesses: true };
+  };
+}
+
+function toProgress(row: ProgressRow): FanOutProgress {
+  return {
+    done: row.done === 1,
+    delivered: row.delivered,
+    behind: row.behind,
+    handedOver: row.handed_over,
+    gone: row.gone,
+  };
+}

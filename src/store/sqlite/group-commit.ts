@@ -1,0 +1,71 @@
+import type SqliteDatabase from "better-sqlite3";
+
+import { HubError } from "../../errors.ts";
+
+type Job = {
+  readonly run: () => void;
+  readonly settle: () => void;
+  readonly fail: (error: unknown) => void;
+  error: unknown;
+};
+
+/** Gathers the writes of one turn of the event loop into one commit, so that a flush to disk serves them all. */
+export function createGroupCommit(connection: SqliteDatabase.Database): <T>(work: () => T) => Promise<T> {
+  let waiting: Job[] = [];
+  const runAll = connection.transaction((jobs: readonly Job[], isolate: (run: () => void) => void) => {
+    for (const job of jobs) runIsolated(job, isolate);
+  });
+  const isolate = connection.transaction((run: () => void) => {
+    run();
+  });
+
+  function commit(): void {
+    const jobs = waiting;
+    waiting = [];
+    try {
+      runAll.immediate(jobs, isolate);
+    } catch (cause) {
+      const error = toHubError(cause);
+      for (const job of jobs) job.fail(error);
+      return;
+    }
+    for (const job of jobs) {
+      if (job.error === undefined) job.settle();
+      else job.fail(job.error);
+    }
+  }
+
+  return (work) =>
+    new Promise((resolve, reject) => {
+      let value: ReturnType<typeof work>;
+      const run = () => {
+        value = assertSynchronous(work());
+      };
+      if (waiting.length === 0) setImmediate(commit);
+      waiting.push({ run, settle: () => resolve(value), fail: reject, error: undefined });
+    });
+}
+
+/** A failure undoes the job's own savepoint only; one that ended the whole transaction is not to be gone on from. */
+function runIsolated(job: Job, isolate: (run: () => void) => void): void {
+  try {
+    isolate(job.run);
+  } catch (cause) {
+    const error = toHubError(cause);
+    if (error instanceof HubError && error.code === "store_unavailable") throw cause;
+    job.error = error;
+  }
+}
+
+/** A promise would run on after the transaction, outside of it. */
+function assertSynchronous<T>(value: T): T {
+  if (value instanceof Promise) throw new TypeError("work inside a transaction must be synchronous");
+  return value;
+}
+
+/** SQLite's word that it could not write, as the error that becomes a 503. Others are faults of ours and stay. */
+export function toHubError(cause: unknown): unknown {
+  const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
+  if (!/^SQLITE_(FULL|BUSY|LOCKED|IOERR|READONLY|CANTOPEN|CORRUPT|NOTADB|NOMEM|PROTOCOL)/.test(code)) return cause;
+  return new HubError("store_unavailable", `the database cannot be written: ${(cause as Error).message}`, { cause });
+}

@@ -1,0 +1,149 @@
+import { randomUUID } from "node:crypto";
+
+import type { IntentClaim, IntentDecision, Mode, NewIntent } from "../../model/intent.ts";
+import { originOf } from "../../model/origin.ts";
+import type { SignatureMethod } from "../../model/signature-method.ts";
+import type { IntentStore } from "../intent-store.ts";
+import { createApplyIntent } from "./apply-intent.ts";
+import { type ClaimParameters, claimSql } from "./claim-sql.ts";
+import type { Database } from "./database.ts";
+
+type IntentRow = {
+  readonly id: number;
+  readonly mode: Mode;
+  readonly topic: string;
+  readonly topic_as_asked: string;
+  readonly callback: string;
+  readonly secret: string | null;
+  readonly lease_seconds: number;
+  readonly verify_token: string | null;
+  readonly signature_method: SignatureMethod | null;
+  readonly attempts: number;
+  readonly owner: string | null;
+  readonly denial: string | null;
+};
+
+export function createIntents(db: Database): IntentStore {
+  const { connection, write } = db;
+  const claim = connection.prepare<ClaimParameters, IntentRow>(
+    claimSql({
+      name: "intents",
+      id: "id",
+      dueAt: "due_at",
+      owner: "owner",
+      where: `NOT EXISTS (SELECT 1 FROM intents e
+               WHERE e.callback = t.callback AND e.topic = t.topic AND e.id < t.id AND e.due_at IS NOT NULL)`,
+    }),
+  );
+  const removeDropped = connection.prepare(
+    "DELETE FROM intents WHERE id IN (SELECT id FROM intents WHERE dropped_at < ? LIMIT ?)",
+  );
+  const add = createAddIntent(db);
+  const settle = createSettleIntent(db);
+
+  return {
+    addIntent: (intent, now) => write(() => add(intent, now)),
+    claimIntents: (limit, perOrigin, now) =>
+      write(() => {
+        const token = randomUUID();
+        const rows = claim.all({ token, limit, perOrigin, now: now.getTime() });
+        return rows.map((row) => toClaim(row, token));
+      }),
+    settleIntent: (intent, decision, now) => write(() => settle(intent, decision, now)),
+    removeDropped: (before, limit) => write(() => removeDropped.run(before.getTime(), limit).changes),
+  };
+}
+
+function createAddIntent({ connection }: Database) {
+  const newest = connection.prepare<object, IntentRow>(
+    `SELECT * FROM intents WHERE callback = @callback AND topic = @topic AND due_at IS NOT NULL
+      ORDER BY id DESC LIMIT 1`,
+  );
+  const isSubscribed = connection.prepare(
+    `SELECT 1 FROM subscriptions s JOIN topics t ON t.id = s.topic_id
+      WHERE s.callback = @callback AND t.url = @topic AND s.expires_at > @now`,
+  );
+  const insert = connection.prepare(
+    `INSERT INTO intents (mode, topic, topic_as_asked, callback, origin, secret, lease_seconds, verify_token,
+                          signature_method, created_at, due_at)
+     VALUES (@mode, @topic, @topicAsAsked, @callback, @origin, @secret, @leaseSeconds, @verifyToken,
+             @signatureMethod, @now, @now)`,
+  );
+
+  return (intent: NewIntent, date: Date): void => {
+    const { topic, callback, mode } = intent;
+    const now = date.getTime();
+    const before = newest.get({ topic, callback });
+    if (before && isSameRequest(before, intent)) return;
+    const unknown = before === undefined && isSubscribed.get({ topic, callback, now }) === undefined;
+    if (mode === "unsubscribe" && unknown) return;
+    const { secret = null, verifyToken = null, signatureMethod = null } = intent;
+    insert.run({ ...intent, secret, verifyToken, signatureMethod, origin: originOf(callback), now });
+  };
+}
+
+/** Repeating a request while the first is under way is not the same: its callback may have changed its mind. */
+function isSameRequest(row: IntentRow, intent: NewIntent): boolean {
+  return (
+    row.owner === null &&
+    row.denial === null &&
+    row.mode === intent.mode &&
+    row.topic_as_asked === intent.topicAsAsked &&
+    row.lease_seconds === intent.leaseSeconds &&
+    row.secret === (intent.secret ?? null) &&
+    row.verify_token === (intent.verifyToken ?? null) &&
+    row.signature_method === (intent.signatureMethod ?? null)
+  );
+}
+
+function createSettleIntent(db: Database) {
+  const { connection } = db;
+  const holds = connection.prepare<[number, string]>("SELECT 1 FROM intents WHERE id = ? AND owner = ?");
+  const retry = connection.prepare("UPDATE intents SET owner = NULL, attempts = attempts + 1, due_at = ? WHERE id = ?");
+  const deny = connection.prepare("UPDATE intents SET owner = NULL, attempts = 0, due_at = ?, denial = ? WHERE id = ?");
+  const drop = connection.prepare(
+    `UPDATE intents SET owner = NULL, due_at = NULL, secret = NULL, verify_token = NULL, attempts = attempts + 1,
+            dropped_at = ?, drop_reason = ? WHERE id = ?`,
+  );
+  const remove = connection.prepare("DELETE FROM intents WHERE id = ?");
+  const { subscribe, unsubscribe } = createApplyIntent(db);
+
+  return (claim: IntentClaim, decision: IntentDecision, now: Date): boolean => {
+    if (holds.get(claim.id, claim.token) === undefined) return false;
+    switch (decision.next) {
+      case "apply":
+        if (claim.mode === "subscribe") subscribe(claim, decision.verifiedAt, now);
+        else unsubscribe(claim);
+        remove.run(claim.id);
+        break;
+      case "retry":
+        retry.run(decision.at.getTime(), claim.id);
+        break;
+      case "deny":
+        unsubscribe(claim);
+        deny.run(now.getTime(), decision.reason, claim.id);
+        break;
+      case "drop":
+        drop.run(now.getTime(), decision.reason, claim.id);
+        break;
+    }
+    return true;
+  };
+}
+
+function toClaim(row: IntentRow, token: string): IntentClaim {
+  return {
+    id: row.id,
+    token,
+    mode: row.mode,
+    topic: row.topic,
+    topicAsAsked: row.topic_as_asked,
+    callback: row.callback,
+    secret: row.secret ?? undefined,
+    leaseSeconds: row.lease_seconds,
+    verifyToken: row.verify_token ?? undefined,
+    signatureMethod: row.signature_method ?? undefined,
+    attempts: row.attempts,
+    denial: row.denial ?? undefined,
+  };
+}

@@ -1,0 +1,221 @@
+import { sql } from "drizzle-orm";
+import { blob, index, integer, primaryKey, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
+
+// Times are integer milliseconds since 1970. `owner` is the token of a claim, null when free.
+
+const at = (name: string) => integer(name);
+
+/** A URL the hub knows. Its row numbers its publications. */
+export const topics = sqliteTable(
+  "topics",
+  {
+    id: integer("id").primaryKey({ autoIncrement: true }),
+    url: text("url").notNull().unique(),
+    origin: text("origin").notNull(),
+    policy: text("policy", { enum: ["latest", "every"] }).notNull(),
+    lastSeq: integer("last_seq").notNull().default(0),
+    /** Kept by every statement that adds or ends a subscription: counting a million would block. */
+    subscribers: integer("subscribers").notNull().default(0),
+    etag: text("etag"),
+    lastModified: text("last_modified"),
+    fingerprint: text("fingerprint"),
+    pings: integer("pings").notNull().default(0),
+    fetchDueAt: at("fetch_due_at"),
+    fetchOwner: text("fetch_owner"),
+    fetchStartedAt: at("fetch_started_at"),
+    fetchFailures: integer("fetch_failures").notNull().default(0),
+    fetchError: text("fetch_error"),
+  },
+  (t) => [
+    index("topics_due")
+      .on(t.fetchDueAt)
+      .where(sql`fetch_due_at is not null`),
+    index("topics_fetching")
+      .on(t.origin)
+      .where(sql`fetch_owner is not null`),
+    index("topics_idle")
+      .on(t.id)
+      .where(sql`subscribers = 0`),
+  ],
+);
+
+/** A request not yet verified, or dropped lately. */
+export const intents = sqliteTable(
+  "intents",
+  {
+    id: integer("id").primaryKey({ autoIncrement: true }),
+    mode: text("mode", { enum: ["subscribe", "unsubscribe"] }).notNull(),
+    topic: text("topic").notNull(),
+    topicAsAsked: text("topic_as_asked").notNull(),
+    callback: text("callback").notNull(),
+    origin: text("origin").notNull(),
+    secret: text("secret"),
+    leaseSeconds: integer("lease_seconds").notNull(),
+    verifyToken: text("verify_token"),
+    signatureMethod: text("signature_method"),
+    createdAt: at("created_at").notNull(),
+    attempts: integer("attempts").notNull().default(0),
+    /** Null once dropped. */
+    dueAt: at("due_at"),
+    owner: text("owner"),
+    denial: text("denial"),
+    droppedAt: at("dropped_at"),
+    dropReason: text("drop_reason"),
+  },
+  (t) => [
+    index("intents_due")
+      .on(t.dueAt)
+      .where(sql`due_at is not null`),
+    index("intents_pair")
+      .on(t.callback, t.topic, t.id)
+      .where(sql`due_at is not null`),
+    index("intents_verifying")
+      .on(t.origin)
+      .where(sql`owner is not null`),
+    index("intents_dropped")
+      .on(t.droppedAt)
+      .where(sql`dropped_at is not null`),
+  ],
+);
+
+/** A verified (topic, callback). Ids are never used again: delivery ids are made of them. */
+export const subscriptions = sqliteTable(
+  "subscriptions",
+  {
+    id: integer("id").primaryKey({ autoIncrement: true }),
+    topicId: integer("topic_id")
+      .notNull()
+      .references(() => topics.id),
+    callback: text("callback").notNull(),
+    secret: text("secret"),
+    signatureMethod: text("signature_method"),
+    /** Counts renewals. */
+    generation: integer("generation").notNull().default(0),
+    firstSeq: integer("first_seq").notNull(),
+    verifiedAt: at("verified_at").notNull(),
+    expiresAt: at("expires_at").notNull(),
+  },
+  (t) => [
+    uniqueIndex("subscriptions_pair").on(t.callback, t.topicId),
+    index("subscriptions_topic").on(t.topicId, t.id),
+    index("subscriptions_lease").on(t.expiresAt),
+  ],
+);
+
+/** One version of a topic. */
+export const publications = sqliteTable(
+  "publications",
+  {
+    topicId: integer("topic_id")
+      .notNull()
+      .references(() => topics.id),
+    seq: integer("seq").notNull(),
+    contentType: text("content_type").notNull(),
+    /** JSON: the links as advertised. */
+    links: text("links").notNull(),
+    publishedAt: at("published_at").notNull(),
+    body: blob("body", { mode: "buffer" }).notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.topicId, t.seq] })],
+);
+
+/** A publication on its way: a cursor over the subscriptions, and the receipt's figures. */
+export const fanOuts = sqliteTable(
+  "fan_outs",
+  {
+    topicId: integer("topic_id")
+      .notNull()
+      .references(() => topics.id),
+    seq: integer("seq").notNull(),
+    /** Where the cursor began; a fan-out that began elsewhere than at 0 wraps round to here. */
+    start: integer("start").notNull(),
+    cursor: integer("cursor").notNull(),
+    wrapped: integer("wrapped").notNull().default(0),
+    cutDone: integer("cut_done").notNull().default(0),
+    /** Pages cut: the fewest come first, so that small topics pass the tail of big ones. */
+    cuts: integer("cuts").notNull().default(0),
+    /** Open chunks. `done` is decided by this counter, never by a search for chunks. */
+    open: integer("open").notNull().default(0),
+    done: integer("done").notNull().default(0),
+    doneAt: at("done_at"),
+    delivered: integer("delivered").notNull().default(0),
+    behind: integer("behind").notNull().default(0),
+    handedOver: integer("handed_over").notNull().default(0),
+    gone: integer("gone").notNull().default(0),
+  },
+  (t) => [
+    primaryKey({ columns: [t.topicId, t.seq] }),
+    index("fan_outs_uncut")
+      .on(t.cuts)
+      .where(sql`cut_done = 0`),
+    index("fan_outs_undone")
+      .on(t.topicId, t.seq)
+      .where(sql`done = 0`),
+    index("fan_outs_done")
+      .on(t.doneAt)
+      .where(sql`done_at is not null`),
+  ],
+);
+
+/** Subscriptions being delivered to. Exists only while open. */
+export const chunks = sqliteTable("chunks", {
+  id: integer("id").primaryKey({ autoIncrement: true }),
+  topicId: integer("topic_id").notNull(),
+  seq: integer("seq").notNull(),
+  owner: text("owner"),
+  /** JSON: ids of the subscriptions still to do. */
+  todo: text("todo").notNull(),
+});
+
+/** A subscription that is not up to date. */
+export const behind = sqliteTable(
+  "behind",
+  {
+    subscriptionId: integer("subscription_id")
+      .primaryKey()
+      .references(() => subscriptions.id, { onDelete: "cascade" }),
+    topicId: integer("topic_id").notNull(),
+    origin: text("origin").notNull(),
+    /** First and last publication owed. */
+    next: integer("next").notNull(),
+    newest: integer("newest").notNull(),
+    /** Attempts made for `next`. */
+    attempts: integer("attempts").notNull(),
+    dueAt: at("due_at").notNull(),
+    owner: text("owner"),
+  },
+  (t) => [
+    index("behind_due")
+      .on(t.dueAt)
+      .where(sql`owner is null`),
+    index("behind_trying")
+      .on(t.origin)
+      .where(sql`owner is not null`),
+    index("behind_topic").on(t.topicId, t.next),
+  ],
+);
+
+/** The delivery log. */
+export const attempts = sqliteTable(
+  "attempts",
+  {
+    id: integer("id").primaryKey({ autoIncrement: true }),
+    at: at("at").notNull(),
+    topicId: integer("topic_id").notNull(),
+    seq: integer("seq").notNull(),
+    subscriptionId: integer("subscription_id"),
+    count: integer("count").notNull(),
+    attempt: integer("attempt").notNull(),
+    outcome: text("outcome", { enum: ["delivered", "failed", "given_up", "gone"] }).notNull(),
+    status: integer("status"),
+    reason: text("reason"),
+    durationMs: integer("duration_ms").notNull(),
+  },
+  (t) => [index("attempts_topic").on(t.topicId, t.id), index("attempts_at").on(t.at)],
+);
+
+/** One row, written to prove that the disk still takes writes. */
+export const pulse = sqliteTable("pulse", {
+  id: integer("id").primaryKey(),
+  at: at("at").notNull(),
+});

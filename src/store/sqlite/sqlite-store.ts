@@ -1,0 +1,36 @@
+import type { Store } from "../store.ts";
+import { createAttempts } from "./attempts.ts";
+import { createBehind } from "./behind.ts";
+import { openDatabase } from "./database.ts";
+import { createFanOuts } from "./fan-outs.ts";
+import { createIntents } from "./intents.ts";
+import { createPublications } from "./publications.ts";
+import { createSubscriptions } from "./subscriptions.ts";
+import { createTopics } from "./topics.ts";
+
+/** The store in one SQLite file, for one process. Throws `store_unavailable` when the file cannot be used. */
+export function openSqliteStore(file: string, migrationsFolder: string): Store {
+  const db = openDatabase(file, migrationsFolder);
+  const beat = db.connection.prepare(
+    "INSERT INTO pulse (id, at) VALUES (1, @at) ON CONFLICT (id) DO UPDATE SET at = @at",
+  );
+
+  return {
+    topics: createTopics(db),
+    intents: createIntents(db),
+    subscriptions: createSubscriptions(db),
+    publications: createPublications(db),
+    fanOuts: createFanOuts(db),
+    behind: createBehind(db),
+    attempts: createAttempts(db),
+    assertWritable: (now) =>
+      db.write(() => {
+        beat.run({ at: now.getTime() });
+      }),
+    async [Symbol.asyncDispose]() {
+      // Whatever was asked for in this turn commits before the file closes.
+      await db.write(() => undefined);
+      db.connection.close();
+    },
+  };
+}

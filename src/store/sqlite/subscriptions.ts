@@ -1,0 +1,59 @@
+import type { SignatureMethod } from "../../model/signature-method.ts";
+import type { Subscription } from "../../model/subscription.ts";
+import type { SubscriptionStore } from "../subscription-store.ts";
+import type { Database } from "./database.ts";
+import { createEndSubscription } from "./end-subscription.ts";
+
+type SubscriptionRow = {
+  readonly id: number;
+  readonly topic: string;
+  readonly callback: string;
+  readonly secret: string | null;
+  readonly signature_method: SignatureMethod | null;
+  readonly verified_at: number;
+  readonly expires_at: number;
+  readonly first_seq: number;
+};
+
+export function createSubscriptions(db: Database): SubscriptionStore {
+  const { connection, write } = db;
+  const byPair = connection.prepare<[string, string], SubscriptionRow>(
+    `SELECT s.*, t.url AS topic FROM subscriptions s JOIN topics t ON t.id = s.topic_id
+      WHERE t.url = ? AND s.callback = ?`,
+  );
+  const lapsed = connection.prepare<[number, number], { readonly id: number }>(
+    "SELECT id FROM subscriptions WHERE expires_at <= ? ORDER BY expires_at LIMIT ?",
+  );
+  const end = createEndSubscription(db);
+
+  return {
+    async find(topic, callback) {
+      const row = byPair.get(topic, callback);
+      return row && toSubscription(row);
+    },
+    endLapsed: (now, limit) =>
+      write(() => {
+        const rows = lapsed.all(now.getTime(), limit);
+        for (const { id } of rows) end(id);
+        return rows.length;
+      }),
+    remove: (topic, callback) =>
+      write(() => {
+        const row = byPair.get(topic, callback);
+        return row !== undefined && end(row.id);
+      }),
+  };
+}
+
+function toSubscription(row: SubscriptionRow): Subscription {
+  return {
+    id: row.id,
+    topic: row.topic,
+    callback: row.callback,
+    secret: row.secret ?? undefined,
+    signatureMethod: row.signature_method ?? undefined,
+    verifiedAt: new Date(row.verified_at),
+    expiresAt: new Date(row.expires_at),
+    firstSeq: row.first_seq,
+  };
+}

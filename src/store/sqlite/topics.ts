@@ -1,0 +1,125 @@
+import { randomUUID } from "node:crypto";
+
+import { HubError } from "../../errors.ts";
+import type { FetchClaim, FetchOutcome, Topic, TopicPolicy } from "../../model/topic.ts";
+import type { TopicStore } from "../topic-store.ts";
+import { type ClaimParameters, claimSql } from "./claim-sql.ts";
+import type { Database } from "./database.ts";
+import { createPublish } from "./publish.ts";
+
+type TopicRow = {
+  readonly id: number;
+  readonly url: string;
+  readonly policy: TopicPolicy;
+  readonly last_seq: number;
+  readonly subscribers: number;
+  readonly etag: string | null;
+  readonly last_modified: string | null;
+  readonly fingerprint: string | null;
+  readonly pings: number;
+  readonly fetch_due_at: number | null;
+  readonly fetch_failures: number;
+  readonly fetch_error: string | null;
+};
+
+export function createTopics(db: Database): TopicStore {
+  const { connection, write } = db;
+  const byUrl = connection.prepare<[string], TopicRow>("SELECT * FROM topics WHERE url = ?");
+  const ping = connection.prepare(
+    `UPDATE topics SET pings = pings + 1, fetch_failures = 0,
+            fetch_due_at = max(@now, coalesce(fetch_started_at, 0) + @minIntervalMs)
+      WHERE url = @url AND subscribers > 0 RETURNING url`,
+  );
+  const claim = connection.prepare<ClaimParameters, TopicRow>(
+    claimSql({
+      name: "topics",
+      id: "id",
+      dueAt: "fetch_due_at",
+      owner: "fetch_owner",
+      where: "t.subscribers > 0",
+      set: "fetch_started_at = @now",
+    }),
+  );
+  const setPolicy = connection.prepare("UPDATE topics SET policy = ? WHERE url = ?");
+  const removeIdle = connection.prepare(
+    `DELETE FROM topics WHERE id IN
+       (SELECT t.id FROM topics t WHERE t.subscribers = 0 AND t.fetch_owner IS NULL
+           AND NOT EXISTS (SELECT 1 FROM publications p WHERE p.topic_id = t.id)
+           AND NOT EXISTS (SELECT 1 FROM fan_outs f WHERE f.topic_id = t.id) LIMIT ?)`,
+  );
+  const settle = createSettleFetch(db);
+
+  return {
+    async find(url) {
+      const row = byUrl.get(url);
+      return row && toTopic(row);
+    },
+    ping: (urls, minIntervalMs, now) =>
+      write(() => urls.filter((url) => ping.get({ url, minIntervalMs, now: now.getTime() }) !== undefined)),
+    claimFetches: (limit, perOrigin, now) =>
+      write(() => {
+        const token = randomUUID();
+        const rows = claim.all({ token, limit, perOrigin, now: now.getTime() });
+        return rows.map((row) => toClaim(row, token));
+      }),
+    settleFetch: (fetch, outcome, minIntervalMs, now) => write(() => settle(fetch, outcome, minIntervalMs, now)),
+    setPolicy: (url, policy) =>
+      write(() => {
+        if (setPolicy.run(policy, url).changes === 0) throw new HubError("not_found", `the topic ${url} is not known`);
+      }),
+    removeIdle: (limit) => write(() => removeIdle.run(limit).changes),
+  };
+}
+
+function createSettleFetch(db: Database) {
+  const publish = createPublish(db);
+  const settle = db.connection.prepare<object, { readonly pings: number; readonly fetch_started_at: number }>(
+    `UPDATE topics SET fetch_owner = NULL, fetch_due_at = @retryAt, fetch_error = @error,
+            fetch_failures = CASE WHEN @error IS NULL THEN 0 ELSE fetch_failures + 1 END
+      WHERE id = @topicId AND fetch_owner = @token RETURNING pings, fetch_started_at`,
+  );
+  const fetchAgain = db.connection.prepare("UPDATE topics SET fetch_due_at = ?, fetch_failures = 0 WHERE id = ?");
+  const see = db.connection.prepare("UPDATE topics SET etag = ?, last_modified = ?, fingerprint = ? WHERE id = ?");
+
+  return (claim: FetchClaim, outcome: FetchOutcome, minIntervalMs: number, now: Date): boolean => {
+    const { topicId, token } = claim;
+    const failed = outcome.kind === "failed" ? outcome : undefined;
+    const error = failed?.reason ?? null;
+    const topic = settle.get({ topicId, token, error, retryAt: failed?.retryAt?.getTime() ?? null });
+    if (topic === undefined) return false;
+    if (topic.pings !== claim.pings) {
+      fetchAgain.run(Math.max(now.getTime(), topic.fetch_started_at + minIntervalMs), topicId);
+    }
+    if (outcome.kind === "failed") return true;
+    const fingerprint = outcome.kind === "changed" ? outcome.fingerprint : (claim.fingerprint ?? null);
+    see.run(outcome.validators.etag ?? null, outcome.validators.lastModified ?? null, fingerprint, topicId);
+    if (outcome.kind === "changed") publish(topicId, outcome.content, now);
+    return true;
+  };
+}
+
+function toTopic(row: TopicRow): Topic {
+  return {
+    id: row.id,
+    url: row.url,
+    policy: row.policy,
+    lastSeq: row.last_seq,
+    subscribers: row.subscribers,
+    fetchDueAt: row.fetch_due_at === null ? undefined : new Date(row.fetch_due_at),
+    fetchFailures: row.fetch_failures,
+    fetchError: row.fetch_error ?? undefined,
+  };
+}
+
+function toClaim(row: TopicRow, token: string): FetchClaim {
+  return {
+    topicId: row.id,
+    token,
+    url: row.url,
+    subscribers: row.subscribers,
+    validators: { etag: row.etag ?? undefined, lastModified: row.last_modified ?? undefined },
+    fingerprint: row.fingerprint ?? undefined,
+    failures: row.fetch_failures,
+    pings: row.pings,
+  };
+}

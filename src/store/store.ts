@@ -1,0 +1,27 @@
+import type { AttemptStore } from "./attempt-store.ts";
+import type { BehindStore } from "./behind-store.ts";
+import type { FanOutStore } from "./fan-out-store.ts";
+import type { IntentStore } from "./intent-store.ts";
+import type { PublicationStore } from "./publication-store.ts";
+import type { SubscriptionStore } from "./subscription-store.ts";
+import type { TopicStore } from "./topic-store.ts";
+
+/**
+ * Everything the hub remembers. A resolved write is on disk (promise A, B). A write that could not be made
+ * changes nothing and rejects with `store_unavailable`. Every implementation passes test/conformance/.
+ *
+ * A claim is held by a token made anew for each claim; a write whose token no longer matches does nothing
+ * and says so. What a crashed process had claimed can be claimed again.
+ */
+export interface Store extends AsyncDisposable {
+  readonly topics: TopicStore;
+  readonly intents: IntentStore;
+  readonly subscriptions: SubscriptionStore;
+  readonly publications: PublicationStore;
+  readonly fanOuts: FanOutStore;
+  readonly behind: BehindStore;
+  readonly attempts: AttemptStore;
+
+  /** Resolves when a row could be written just now; else rejects with `store_unavailable` and the reason. */
+  assertWritable(now: Date): Promise<void>;
+}

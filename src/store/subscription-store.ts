@@ -1,0 +1,12 @@
+import type { Subscription } from "../model/subscription.ts";
+
+/** Verified (topic, callback) pairs. They are created and changed by settling intents only. */
+export interface SubscriptionStore {
+  find(topic: string, callback: string): Promise<Subscription | undefined>;
+
+  /** End up to `limit` subscriptions whose lease is over (§5.3.1). Resolves to how many. */
+  endLapsed(now: Date, limit: number): Promise<number>;
+
+  /** The operator ends a subscription. Resolves to false if there is none. */
+  remove(topic: string, callback: string): Promise<boolean>;
+}
