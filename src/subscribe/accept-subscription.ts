@@ -1,0 +1,44 @@
+import type { Clock } from "../clock.ts";
+import { topicIdentity } from "../model/http-url.ts";
+import type { Mode } from "../model/intent.ts";
+import type { IntentStore } from "../store/intent-store.ts";
+import { grantLease, type LeasePolicy } from "./grant-lease.ts";
+import { parseSubscription } from "./parse-subscription.ts";
+import { refuseByPolicy, type SubscriptionPolicy } from "./refuse-by-policy.ts";
+
+export type AcceptSubscriptionDeps = {
+  readonly intents: IntentStore;
+  readonly clock: Clock;
+  readonly policy: SubscriptionPolicy;
+  readonly leases: LeasePolicy;
+  readonly nudgeVerification: () => void;
+};
+
+/**
+ * Takes a request to subscribe or unsubscribe (§5.1). Once this resolves it is on disk, and verification will be tried
+ * whatever happens to this process (promise A). Nothing else has changed. The answer must not depend on what
+ * verification will find (§5.1.2). Throws `invalid_request`, `policy_forbidden`, `address_forbidden`,
+ * `store_unavailable`.
+ */
+export async function acceptSubscription(
+  deps: AcceptSubscriptionDeps,
+  mode: Mode,
+  form: URLSearchParams,
+): Promise<void> {
+  const request = parseSubscription(mode, form);
+  refuseByPolicy(request, deps.policy);
+  await deps.intents.addIntent(
+    {
+      mode,
+      topic: topicIdentity(request.topic),
+      topicAsAsked: request.topicAsAsked,
+      callback: request.callbackAsAsked,
+      secret: request.secret,
+      leaseSeconds: grantLease(request.leaseSeconds, deps.leases),
+      verifyToken: request.verifyToken,
+      signatureMethod: request.signatureMethod,
+    },
+    deps.clock.now(),
+  );
+  deps.nudgeVerification();
+}

@@ -1,0 +1,43 @@
+import { HubError } from "../errors.ts";
+import { matchesPattern } from "../model/url-pattern.ts";
+import type { SubscriptionRequest } from "./parse-subscription.ts";
+
+/** What the operator allows, as far as it can be said without asking anybody (§5.1.2). */
+export type SubscriptionPolicy = {
+  /** Empty: all. */
+  readonly topicAllow: readonly string[];
+  readonly topicDeny: readonly string[];
+  readonly callbackDeny: readonly string[];
+  /** Whether a URL leads to this hub itself. */
+  readonly isOwnAddress: (url: URL) => boolean;
+  /** The address guard: a clause that says why this URL may not be asked, if so. */
+  readonly refuseAddress: (url: URL) => string | undefined;
+};
+
+/**
+ * Refuses what policy forbids, before anything is stored. Unsubscribing is never refused by a list: who is subscribed
+ * must be able to leave. Throws `policy_forbidden`, or `address_forbidden` where the address guard says no.
+ */
+export function refuseByPolicy(request: SubscriptionRequest, policy: SubscriptionPolicy): void {
+  refuseAddress("hub.topic", request.topic, policy);
+  refuseAddress("hub.callback", request.callback, policy);
+  if (request.mode === "unsubscribe") return;
+  refuseTopic(request.topic, policy);
+  if (policy.callbackDeny.some((pattern) => matchesPattern(request.callback, pattern))) {
+    throw new HubError("policy_forbidden", `hub.callback: this hub does not deliver to ${request.callback.host}`);
+  }
+}
+
+function refuseTopic(topic: URL, { topicAllow, topicDeny }: SubscriptionPolicy): void {
+  const denied = topicDeny.some((pattern) => matchesPattern(topic, pattern));
+  const allowed = topicAllow.length === 0 || topicAllow.some((pattern) => matchesPattern(topic, pattern));
+  if (denied || !allowed) throw new HubError("policy_forbidden", "hub.topic: this hub does not serve that topic");
+}
+
+function refuseAddress(field: string, url: URL, policy: SubscriptionPolicy): void {
+  if (policy.isOwnAddress(url)) {
+    throw new HubError("address_forbidden", `${field}: ${url.host} is this hub's own address`);
+  }
+  const reason = policy.refuseAddress(url);
+  if (reason !== undefined) throw new HubError("address_forbidden", `${field}: ${reason}`);
+}

@@ -1,0 +1,26 @@
+import type { Store } from "../store/store.ts";
+import type { Step } from "../work/loop.ts";
+
+const day = 86_400_000;
+/** Small, so that no removal holds up the writes that somebody waits for. */
+const batch = 200;
+const keptAttempts = 1_000_000;
+
+/**
+ * Ends leases that are over (§5.3.1; deliveries check the lease themselves, so this is only the cleaning up) and removes
+ * what nobody is owed or asks for any more, a batch of each.
+ */
+export function createUpkeep(store: Store): Step {
+  return async (now) => {
+    const before = (days: number) => new Date(now.getTime() - days * day);
+    const removed = await Promise.all([
+      store.subscriptions.endLapsed(now, batch),
+      store.publications.removeSettled(batch),
+      store.fanOuts.removeDone(before(7), batch),
+      store.attempts.trim(before(30), keptAttempts, batch),
+      store.intents.removeDropped(before(1), batch),
+      store.topics.removeIdle(batch),
+    ]);
+    return removed.reduce((sum, count) => sum + count, 0);
+  };
+}

@@ -1,0 +1,26 @@
+import type { IntentClaim, IntentDecision } from "../model/intent.ts";
+import type { IntentStore } from "../store/intent-store.ts";
+import { type Log, tellCallback } from "../log.ts";
+import { persist } from "../work/persist.ts";
+import { type VerifyDeps, verifyIntent } from "./verify-intent.ts";
+
+export type VerifyDueDeps = VerifyDeps & {
+  readonly intents: IntentStore;
+  readonly log: Log;
+  /** The pair's next intent, or a denial's notice, is due. */
+  readonly nudgeVerification: () => void;
+};
+
+/** One try at a claimed intent, and what it has led to, stored. Cut short by `signal`, it stays claimed. */
+export async function verifyDue(deps: VerifyDueDeps, intent: IntentClaim, signal: AbortSignal): Promise<void> {
+  const decision = await verifyIntent(deps, intent, signal);
+  if (decision === undefined) return;
+  await persist(deps.clock, signal, () => deps.intents.settleIntent(intent, decision, deps.clock.now()));
+  deps.nudgeVerification();
+  tell(deps.log, intent, decision);
+}
+
+function tell(log: Log, { mode, topic, callback }: IntentClaim, decision: IntentDecision): void {
+  const reason = "reason" in decision ? decision.reason : undefined;
+  log.info({ mode, topic, origin: tellCallback(callback), next: decision.next, reason }, "verification");
+}
