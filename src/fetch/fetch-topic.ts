@@ -1,0 +1,111 @@
+import type { Clock } from "../clock.ts";
+import type { Content, Validators } from "../model/topic.ts";
+import type { Outbound, OutboundAnswer } from "../outbound/outbound.ts";
+import { deliverableContentType } from "./content-type.ts";
+import { decodeBody } from "./decode-body.ts";
+import { discoverLinks } from "./discover-links.ts";
+import { followRedirect } from "./follow-redirect.ts";
+import { keepValidators } from "./keep-validators.ts";
+
+/** For the whole chain of redirects: a publisher that drips or loops holds a worker no longer. */
+const FETCH_WALL_CLOCK_MS = 20_000;
+
+const MAX_REDIRECTS = 5;
+
+/** The peer's words in a reason end up in receipts and in the database. */
+const MAX_REASON_CHARS = 300;
+
+export type FetchDeps = {
+  readonly outbound: Outbound;
+  readonly clock: Clock;
+  /** Largest topic, counted after decoding (CARILLON_TOPIC_MAX_BYTES). */
+  readonly maxBytes: number;
+  /** Of this program. */
+  readonly version: string;
+  readonly publicUrl: string;
+};
+
+/** What is fetched; a FetchClaim will do. */
+export type TopicRequest = {
+  readonly url: string;
+  readonly validators: Validators;
+  readonly subscribers: number;
+};
+
+/** What the publisher made of a GET. A failure's reason is one line, for receipts. */
+export type TopicAnswer =
+  | {
+      readonly kind: "content";
+      readonly content: Content;
+      readonly validators: Validators;
+      /** Where the chain of redirects ended. */
+      readonly finalUrl: string;
+    }
+  | { readonly kind: "not_modified"; readonly validators: Validators }
+  | { readonly kind: "failed"; readonly reason: string };
+
+type Answered = Extract<OutboundAnswer, { readonly kind: "answered" }>;
+
+/**
+ * Get a topic as the publisher serves it now (§6, §7): conditional, at most 5 redirects, 20 s in all.
+ * Content is only a complete 200 of at most `maxBytes`; error pages and broken-off answers never are.
+ * Never rejects. After an abort the answer is `failed` too: look at the signal before saving it.
+ */
+export async function fetchTopic(deps: FetchDeps, request: TopicRequest, signal: AbortSignal): Promise<TopicAnswer> {
+  const deadlineMs = deps.clock.monotonicMs() + FETCH_WALL_CLOCK_MS;
+  let url = request.url;
+  for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
+    const wallClockMs = Math.ceil(deadlineMs - deps.clock.monotonicMs());
+    if (wallClockMs <= 0) return failed(`no answer within ${FETCH_WALL_CLOCK_MS / 1000} s`);
+    const answer = await getOnce(deps, request, { url, wallClockMs, signal });
+    if (answer.kind === "failed") return failed(`${answer.reason}: ${answer.detail}`);
+    const redirect = followRedirect(url, answer.status, answer.headers["location"]);
+    if (redirect.kind === "stay") return await readAnswer(deps, request, answer, url);
+    if (redirect.kind === "refused") return failed(redirect.reason);
+    url = redirect.url;
+  }
+  return failed(`more than ${MAX_REDIRECTS} redirects`);
+}
+
+function getOnce(
+  deps: FetchDeps,
+  { validators, subscribers }: TopicRequest,
+  hop: { readonly url: string; readonly wallClockMs: number; readonly signal: AbortSignal },
+): Promise<OutboundAnswer> {
+  const headers = {
+    Accept: "*/*",
+    "Accept-Encoding": "identity", // subscribers get the publisher's bytes, and nothing to decode is no bomb
+    "User-Agent": `Carillon/${deps.version} (+${deps.publicUrl}; ${subscribers} subscribers)`,
+    ...(validators.etag === undefined ? {} : { "If-None-Match": validators.etag }),
+    ...(validators.lastModified === undefined ? {} : { "If-Modified-Since": validators.lastModified }),
+  };
+  // One byte more than may be kept tells a topic that is too large from one that broke off.
+  return deps.outbound.exchange({ method: "GET", headers, maxBytes: deps.maxBytes + 1, until: "body", ...hop });
+}
+
+async function readAnswer(
+  deps: FetchDeps,
+  { validators }: TopicRequest,
+  answer: Answered,
+  finalUrl: string,
+): Promise<TopicAnswer> {
+  const wasConditional = validators.etag !== undefined || validators.lastModified !== undefined;
+  // Ours are kept, whatever the 304 says: they are those of the content we hold.
+  if (answer.status === 304 && wasConditional) return { kind: "not_modified", validators };
+  if (answer.status !== 200) return failed(`answered ${answer.status}`);
+  if (answer.body.length > deps.maxBytes) return failed(`larger than ${deps.maxBytes} bytes`);
+  if (!answer.complete) return failed(`answered 200 but broke off after ${answer.body.length} bytes`);
+  const decoded = await decodeBody(answer.body, answer.headers["content-encoding"] ?? "", deps.maxBytes);
+  if (decoded.kind === "failed") return failed(`answered 200 but ${decoded.reason}`);
+  const content = toContent(answer, decoded.body, finalUrl);
+  return { kind: "content", content, validators: keepValidators(answer.headers, deps.clock.now()), finalUrl };
+}
+
+function toContent({ headers }: Answered, body: Buffer, finalUrl: string): Content {
+  const contentType = deliverableContentType(headers["content-type"]);
+  return { body, contentType, links: discoverLinks({ url: finalUrl, headers, contentType, body }) };
+}
+
+function failed(reason: string): TopicAnswer {
+  return { kind: "failed", reason: reason.replace(/\s/g, " ").slice(0, MAX_REASON_CHARS) };
+}

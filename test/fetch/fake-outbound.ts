@@ -1,0 +1,44 @@
+import type { Outbound, OutboundAnswer, OutboundRequest } from "../../src/outbound/outbound.ts";
+
+/** How a page of the pretended network answers; several are given one after the other, the last one for ever. */
+export type Page = {
+  readonly status?: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Buffer | string;
+  /** Breaks off: the answer says more than it holds. */
+  readonly isCut?: boolean;
+  /** Runs when it is asked, for instance to let time pass. */
+  readonly asked?: () => void;
+};
+
+/** The outbound port over pages in memory, with its byte limit, its abort signal, and a log of what was asked. */
+export class FakeOutbound implements Outbound {
+  readonly requests: OutboundRequest[] = [];
+  readonly #pages: Readonly<Record<string, Page>>;
+
+  constructor(pages: Readonly<Record<string, Page>>) {
+    this.#pages = pages;
+  }
+
+  exchange(request: OutboundRequest): Promise<OutboundAnswer> {
+    this.requests.push(request);
+    return Promise.resolve(this.#answer(request));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {}
+
+  #answer({ url, maxBytes, signal }: OutboundRequest): OutboundAnswer {
+    const page = this.#pages[url];
+    page?.asked?.();
+    if (signal.aborted) return { kind: "failed", reason: "aborted", detail: "the hub stops" };
+    if (page === undefined) return { kind: "failed", reason: "refused", detail: `nobody listens\nat ${url}` };
+    const body = Buffer.from(page.body ?? "");
+    return {
+      kind: "answered",
+      status: page.status ?? 200,
+      headers: page.headers ?? {},
+      body: body.subarray(0, maxBytes),
+      complete: page.isCut !== true && body.length <= maxBytes,
+    };
+  }
+}
