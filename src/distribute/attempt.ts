@@ -1,0 +1,59 @@
+import type { Clock } from "../clock.ts";
+import type { AttemptAnswer } from "../model/delivery.ts";
+import type { Publication } from "../model/publication.ts";
+import type { Recipient } from "../model/subscription.ts";
+import type { Outbound, OutboundAnswer } from "../outbound/outbound.ts";
+import { parseRetryAfter } from "./decide-retry.ts";
+import { deliveryHeaders, type HeaderPolicy } from "./delivery-headers.ts";
+
+const wallClockMs = 15_000;
+/** What is read of an answer nobody looks at, so that its connection can be used again. */
+const maxAnswerBytes = 16_384;
+
+export type AttemptDeps = {
+  readonly outbound: Outbound;
+  readonly clock: Clock;
+  readonly headers: HeaderPolicy;
+  /** Cuts short what is still on its way when the hub must end. */
+  readonly cut: AbortSignal;
+};
+
+/** One attempt, and when it began. `undefined` as the answer: cut short by us, so it counts for nothing. */
+export type Attempted = {
+  readonly answer: AttemptAnswer | undefined;
+  readonly at: Date;
+  readonly durationMs: number;
+};
+
+/**
+ * One POST of a publication to a subscription (§7). The status line settles it: redirects are not followed and the body
+ * is ignored. Never rejects for what the peer does.
+ */
+export async function attemptDelivery(
+  { outbound, clock, headers, cut }: AttemptDeps,
+  publication: Publication,
+  recipient: Recipient,
+  attempt: number,
+): Promise<Attempted> {
+  const at = clock.now();
+  const startedMs = clock.monotonicMs();
+  const answer = await outbound.exchange({
+    method: "POST",
+    url: recipient.callback,
+    headers: deliveryHeaders(publication, recipient, attempt, at, headers),
+    body: publication.body,
+    wallClockMs,
+    maxBytes: maxAnswerBytes,
+    until: "status",
+    signal: cut,
+  });
+  return { answer: toAttemptAnswer(answer, clock.now()), at, durationMs: clock.monotonicMs() - startedMs };
+}
+
+function toAttemptAnswer(answer: OutboundAnswer, now: Date): AttemptAnswer | undefined {
+  if (answer.kind === "failed") {
+    return answer.reason === "aborted" ? undefined : { kind: "failed", reason: `${answer.reason}: ${answer.detail}` };
+  }
+  const retryAfterSeconds = parseRetryAfter(answer.headers["retry-after"], now);
+  return { kind: "answered", status: answer.status, retryAfterSeconds };
+}

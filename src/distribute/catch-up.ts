@@ -1,0 +1,58 @@
+import type { Log } from "../log.ts";
+import type { CatchUpClaim } from "../model/delivery.ts";
+import { originOf } from "../model/origin.ts";
+import type { Publication } from "../model/publication.ts";
+import type { BehindStore } from "../store/behind-store.ts";
+import { persist } from "../work/persist.ts";
+import type { Attempted } from "./attempt.ts";
+import { isAnswered } from "./chunk-sends.ts";
+import type { DeliverDeps } from "./deliver-deps.ts";
+import { judgeAttempt, type Judgement } from "./judge-attempt.ts";
+import type { SharedPublications } from "./shared-publications.ts";
+
+export type CatchUpDeps = DeliverDeps & {
+  readonly behind: BehindStore;
+  readonly log: Log;
+  readonly publications: SharedPublications;
+  readonly nudgeCatchUp: () => void;
+};
+
+/**
+ * One attempt for a subscription that is behind, and what follows from it. Once `stopping`, what has not started or was
+ * cut short stays claimed; the next process begins by voiding that, and it counts for nothing.
+ */
+export async function catchUp(deps: CatchUpDeps, claim: CatchUpClaim): Promise<void> {
+  await deps.publications.use(claim, async (publication) => {
+    const attempted = await depart(deps, publication, claim);
+    if (attempted === undefined || !isAnswered(attempted)) return;
+    const judgement = judgeAttempt(claim, claim.attempts + 1, attempted, deps.clock.now(), deps.judge);
+    await settleCatchUp(deps, claim, judgement);
+  });
+}
+
+/** Writes how an attempt that owns a behind row ended. A claim that is lost meanwhile changes nothing. */
+export async function settleCatchUp(
+  deps: Pick<CatchUpDeps, "behind" | "clock" | "cut" | "log" | "nudgeCatchUp">,
+  claim: Pick<CatchUpClaim, "subscriptionId" | "seq" | "token">,
+  { outcome, record }: Judgement,
+): Promise<void> {
+  const write = () => deps.behind.settleCatchUp(claim, outcome, record, deps.clock.now());
+  const settled = await persist(deps.clock, deps.cut, write);
+  if (outcome.kind === "given_up") deps.log.warn(record, "delivery given up");
+  if (settled === "more") deps.nudgeCatchUp();
+}
+
+/** Waits for its turn, then sends. `undefined`: the hub is stopping and it has not started. */
+function depart(deps: CatchUpDeps, publication: Publication, claim: CatchUpClaim): Promise<Attempted | undefined> {
+  return new Promise((resolve) => {
+    const stop = () => {
+      if (departure.withdraw()) resolve(undefined);
+    };
+    const departure = deps.departures.submit(originOf(claim.callback), async () => {
+      deps.stopping.removeEventListener("abort", stop);
+      resolve(await deps.attempt(publication, claim, claim.attempts + 1));
+    });
+    deps.stopping.addEventListener("abort", stop);
+    if (deps.stopping.aborted) stop();
+  });
+}

@@ -1,0 +1,101 @@
+import type { ChunkClaim, ChunkReport } from "../model/delivery.ts";
+import type { Recipient } from "../model/subscription.ts";
+import type { Attempted } from "./attempt.ts";
+import type { Departure } from "./departures.ts";
+import type { Judgement } from "./judge-attempt.ts";
+
+/** One subscription's delivery out of a chunk. */
+export type Send = {
+  readonly recipient: Recipient;
+  departure: Departure | undefined;
+  /** Monotonic; absent while it waits for its turn, and after it was cut short. */
+  startedMs: number | undefined;
+  /** Set once its subscription fell behind while it ran: what its row is claimed by, and when that is on disk. */
+  detached: { readonly token: string; readonly recorded: Promise<void> } | undefined;
+};
+
+/** What has become of a chunk's deliveries since the last checkpoint, and which are still to do. */
+export class ChunkSends {
+  readonly #chunk: ChunkClaim;
+  readonly todo: Map<number, Send>;
+  #delivered = 0;
+  #behind: ChunkReport["behind"][number][] = [];
+  #gone: ChunkReport["gone"][number][] = [];
+  #log: ChunkReport["log"][number][] = [];
+  #settled = 0;
+
+  constructor(chunk: ChunkClaim) {
+    this.#chunk = chunk;
+    const toSend = (recipient: Recipient): [number, Send] => [
+      recipient.subscriptionId,
+      { recipient, departure: undefined, startedMs: undefined, detached: undefined },
+    ];
+    this.todo = new Map(chunk.recipients.map(toSend));
+  }
+
+  /** Deliveries settled since the last report. */
+  get settled(): number {
+    return this.#settled;
+  }
+
+  get running(): boolean {
+    return this.todo.values().some((send) => send.startedMs !== undefined);
+  }
+
+  /** Takes a delivery off the to-do list with what its attempt has shown. */
+  settle({ recipient }: Send, { outcome, record }: Judgement): void {
+    const { subscriptionId } = recipient;
+    this.#remove(subscriptionId);
+    if (outcome.kind === "delivered") this.#delivered += 1;
+    if (outcome.kind === "failed") this.#behind.push({ subscriptionId, ...outcome, token: undefined });
+    if (outcome.kind === "gone") this.#gone.push({ subscriptionId, ...outcome, token: undefined });
+    if (outcome.kind !== "delivered" || this.#chunk.logSuccesses) this.#log.push(record);
+  }
+
+  /** Leaves a delivery to catch-up: claimed by its running attempt's `token`, or for anybody at once. */
+  leave({ recipient }: Send, dueAt: Date, token: string | undefined): void {
+    const { subscriptionId } = recipient;
+    this.#remove(subscriptionId);
+    this.#behind.push({ subscriptionId, attempts: 0, dueAt, token });
+  }
+
+  /** What is to be written now; begins the next report. */
+  report(now: Date): ChunkReport {
+    const report: ChunkReport = {
+      left: [...this.todo.keys()],
+      delivered: this.#delivered,
+      behind: this.#behind,
+      gone: this.#gone,
+      log: this.#summary(now),
+    };
+    this.#delivered = 0;
+    this.#behind = [];
+    this.#gone = [];
+    this.#log = [];
+    this.#settled = 0;
+    return report;
+  }
+
+  #remove(subscriptionId: number): void {
+    this.todo.delete(subscriptionId);
+    this.#settled += 1;
+  }
+
+  /** On large topics one record stands for all successes of a report. */
+  #summary(at: Date): ChunkReport["log"] {
+    if (this.#chunk.logSuccesses || this.#delivered === 0) return this.#log;
+    const { topicId, seq } = this.#chunk;
+    const none = { subscriptionId: undefined, status: undefined, reason: undefined };
+    return [
+      ...this.#log,
+      { ...none, topicId, seq, at, count: this.#delivered, attempt: 1, outcome: "delivered", durationMs: 0 },
+    ];
+  }
+}
+
+/** An attempt that was answered, not cut short. */
+export function isAnswered(
+  attempted: Attempted,
+): attempted is Attempted & { readonly answer: NonNullable<Attempted["answer"]> } {
+  return attempted.answer !== undefined;
+}

@@ -1,0 +1,40 @@
+import type { AttemptAnswer } from "../model/delivery.ts";
+
+/** Waits before each further attempt of a delivery, in milliseconds. The schedule is used up when there is none left. */
+export type RetryPolicy = { readonly delaysMs: readonly number[] };
+
+export type RetryDecision = { readonly next: "retry"; readonly at: Date } | { readonly next: "give_up" };
+
+const longestRetryAfterMs = 3_600_000;
+const mostJitter = 0.2;
+
+/**
+ * What follows the `attempt`-th failed attempt (1-based) of a delivery (§7: retries up to a limit of the hub's own).
+ * Policy: jitter lengthens a wait by up to a fifth and never shortens it; a Retry-After on 429 and 503 lengthens it to
+ * an hour at most. `random` is in [0, 1).
+ */
+export function decideRetry(
+  answer: AttemptAnswer,
+  attempt: number,
+  now: Date,
+  policy: RetryPolicy,
+  random: number,
+): RetryDecision {
+  const delayMs = policy.delaysMs[attempt - 1];
+  if (delayMs === undefined) return { next: "give_up" };
+  const waitMs = Math.max(delayMs * (1 + mostJitter * random), retryAfterMs(answer));
+  return { next: "retry", at: new Date(now.getTime() + Math.ceil(waitMs)) };
+}
+
+function retryAfterMs(answer: AttemptAnswer): number {
+  if (answer.kind === "failed" || (answer.status !== 429 && answer.status !== 503)) return 0;
+  return Math.min((answer.retryAfterSeconds ?? 0) * 1000, longestRetryAfterMs);
+}
+
+/** Reads a Retry-After header, which holds seconds or a date. Nonsense is none. */
+export function parseRetryAfter(header: string | undefined, now: Date): number | undefined {
+  if (header === undefined) return undefined;
+  if (/^\d+$/.test(header)) return Number(header);
+  const at = Date.parse(header);
+  return Number.isNaN(at) ? undefined : Math.max(0, Math.ceil((at - now.getTime()) / 1000));
+}

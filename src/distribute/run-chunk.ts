@@ -1,0 +1,172 @@
+import { randomUUID } from "node:crypto";
+
+import type { Clock } from "../clock.ts";
+import type { CatchUpClaim, ChunkClaim, ChunkReport } from "../model/delivery.ts";
+import { originOf } from "../model/origin.ts";
+import type { Publication } from "../model/publication.ts";
+import type { FanOutStore } from "../store/fan-out-store.ts";
+import { Bell } from "../work/bell.ts";
+import { persist } from "../work/persist.ts";
+import type { Attempted } from "./attempt.ts";
+import { ChunkSends, isAnswered, type Send } from "./chunk-sends.ts";
+import type { DeliverDeps } from "./deliver-deps.ts";
+import { judgeAttempt, type Judgement } from "./judge-attempt.ts";
+
+/** Bounds what a crash repeats: what finished since the last checkpoint, and what was in flight. */
+const checkpointMs = 50;
+const checkpointSends = 500;
+/** A subscriber that takes longer leaves the chunk, so that it holds nobody up. */
+const softDeadlineMs = 2000;
+/** The same once a later publication of the topic waits. */
+const hurriedDeadlineMs = 250;
+
+export type ChunkDeps = DeliverDeps & {
+  readonly fanOuts: FanOutStore;
+  /** Takes charge of an attempt that left its chunk: it settles like any catch-up attempt. */
+  readonly adopt: (settling: Promise<void>) => void;
+  readonly settleDetached: (
+    claim: Pick<CatchUpClaim, "subscriptionId" | "seq" | "token">,
+    judgement: Judgement,
+  ) => Promise<void>;
+  readonly nudgeCatchUp: () => void;
+};
+
+/**
+ * Delivers a publication to the subscriptions of a chunk, and writes down how far it came as it goes. Resolves when
+ * nothing is left, when the claim is lost, or, once `stopping`, when nothing is in flight; what is left is then still
+ * in the store's to-do list.
+ */
+export async function runChunk(deps: ChunkDeps, chunk: ChunkClaim, publication: Publication): Promise<void> {
+  const run = new ChunkRun(deps, chunk, publication);
+  deps.stopping.addEventListener("abort", run.wake);
+  run.submitAll();
+  do {
+    await run.wait();
+    await run.leaveOverdue();
+  } while (await run.checkpoint());
+  run.withdrawAll();
+  deps.stopping.removeEventListener("abort", run.wake);
+}
+
+class ChunkRun {
+  readonly #deps: ChunkDeps;
+  readonly #chunk: ChunkClaim;
+  readonly #publication: Publication;
+  readonly #sends: ChunkSends;
+  readonly #bell: Bell;
+  readonly #startedMs: number;
+  /** Settles when the report being gathered is on disk. */
+  #recorded = Promise.withResolvers<void>();
+
+  constructor(deps: ChunkDeps, chunk: ChunkClaim, publication: Publication) {
+    this.#deps = deps;
+    this.#chunk = chunk;
+    this.#publication = publication;
+    this.#sends = new ChunkSends(chunk);
+    this.#bell = new Bell(deps.clock);
+    this.#startedMs = this.#clock.monotonicMs();
+  }
+
+  get #clock(): Clock {
+    return this.#deps.clock;
+  }
+
+  readonly wake = (): void => {
+    this.#bell.ring();
+  };
+
+  submitAll(): void {
+    for (const send of this.#sends.todo.values()) {
+      send.departure = this.#deps.departures.submit(originOf(send.recipient.callback), () => this.#start(send));
+    }
+    if (this.#sends.todo.size === 0) this.#bell.ring();
+  }
+
+  /** Takes back what has not started: it stays on the to-do list. */
+  withdrawAll(): void {
+    for (const send of this.#sends.todo.values()) send.departure?.withdraw();
+  }
+
+  async wait(): Promise<void> {
+    await this.#bell.wait(checkpointMs, this.#deps.cut);
+    if (this.#deps.stopping.aborted) this.withdrawAll();
+  }
+
+  /** Hands over to catch-up what would hold the chunk open: the silent, and those whose turn does not come. */
+  async leaveOverdue(): Promise<void> {
+    if (this.#deps.stopping.aborted) return;
+    const nowMs = this.#clock.monotonicMs();
+    const age = nowMs - this.#startedMs;
+    if (age < hurriedDeadlineMs) return;
+    const hurried = await this.#deps.fanOuts.isLaterWaiting(this.#chunk);
+    const deadlineMs = hurried ? hurriedDeadlineMs : softDeadlineMs;
+    for (const send of this.#sends.todo.values()) {
+      if (send.startedMs === undefined) this.#leaveUnstarted(send, age);
+      else if (nowMs - send.startedMs >= deadlineMs) this.#detach(send);
+    }
+  }
+
+  /** Writes what is new. Resolves to whether there is more to do. */
+  async checkpoint(): Promise<boolean> {
+    if (this.#sends.settled === 0 && this.#sends.todo.size > 0) return this.#goesOn();
+    const report = this.#sends.report(this.#clock.now());
+    const kept = await this.#write(report);
+    if (report.behind.length > 0) this.#deps.nudgeCatchUp();
+    return kept === "kept" && report.left.length > 0 && this.#goesOn();
+  }
+
+  async #write(report: ChunkReport): Promise<"kept" | "lost"> {
+    const recorded = this.#recorded;
+    this.#recorded = Promise.withResolvers<void>();
+    try {
+      const write = () => this.#deps.fanOuts.checkpoint(this.#chunk, report, this.#clock.now());
+      return await persist(this.#clock, this.#deps.cut, write);
+    } finally {
+      recorded.resolve();
+    }
+  }
+
+  #goesOn(): boolean {
+    return !this.#deps.stopping.aborted || this.#sends.running || this.#sends.settled > 0;
+  }
+
+  async #start(send: Send): Promise<void> {
+    send.startedMs = this.#clock.monotonicMs();
+    const attempted = await this.#deps.attempt(this.#publication, send.recipient, 1);
+    send.startedMs = undefined;
+    if (!isAnswered(attempted)) this.#bell.ring();
+    else this.#finish(send, attempted);
+  }
+
+  #finish(send: Send, attempted: Attempted & { readonly answer: NonNullable<Attempted["answer"]> }): void {
+    const { subscriptionId, generation } = send.recipient;
+    const { topicId, seq } = this.#chunk;
+    const delivery = { topicId, seq, subscriptionId, generation };
+    const judgement = judgeAttempt(delivery, 1, attempted, this.#clock.now(), this.#deps.judge);
+    if (send.detached !== undefined) {
+      this.#deps.adopt(this.#settleDetached(send, send.detached, judgement));
+      return;
+    }
+    this.#sends.settle(send, judgement);
+    const { todo, settled } = this.#sends;
+    if (todo.size === 0 || settled >= checkpointSends || this.#deps.stopping.aborted) this.#bell.ring();
+  }
+
+  /** Its row must be there before it can be settled. */
+  async #settleDetached(send: Send, { token, recorded }: NonNullable<Send["detached"]>, judgement: Judgement) {
+    await recorded;
+    const { subscriptionId } = send.recipient;
+    await this.#deps.settleDetached({ subscriptionId, seq: this.#chunk.seq, token }, judgement);
+  }
+
+  #leaveUnstarted(send: Send, age: number): void {
+    if (age < softDeadlineMs || send.departure?.withdraw() !== true) return;
+    this.#sends.leave(send, this.#clock.now(), undefined);
+  }
+
+  #detach(send: Send): void {
+    const token = randomUUID();
+    send.detached = { token, recorded: this.#recorded.promise };
+    this.#sends.leave(send, this.#clock.now(), token);
+  }
+}
