@@ -1,0 +1,47 @@
+import { once } from "node:events";
+import type { AddressInfo } from "node:net";
+import { createServer, type Server } from "node:http";
+
+import { getRequestListener } from "@hono/node-server";
+
+export type Listening = AsyncDisposable & { readonly host: string; readonly port: number };
+
+/** How long a client may take, so that slow ones do not use up the sockets. Milliseconds. */
+const serverOptions = {
+  headersTimeout: 10_000,
+  requestTimeout: 30_000,
+  keepAliveTimeout: 5000,
+  connectionsCheckingInterval: 2000,
+} as const;
+
+/** Listens on `host` and `port` (0: any free one). Rejects when that cannot be had. Disposing ends open connections. */
+export async function listen(
+  host: string,
+  port: number,
+  fetch: (request: Request) => Response | Promise<Response>,
+): Promise<Listening> {
+  const answer = getRequestListener(fetch, { overrideGlobalObjects: false });
+  const server = createServer(serverOptions, (request, response) => {
+    // Never rejects: what goes wrong it answers itself.
+    void answer(request, response);
+  });
+  server.listen({ host, port });
+  await once(server, "listening");
+  const address = server.address();
+  return { host, port: isSocketAddress(address) ? address.port : port, [Symbol.asyncDispose]: () => close(server) };
+}
+
+function isSocketAddress(address: ReturnType<Server["address"]>): address is AddressInfo {
+  return typeof address === "object" && address !== null;
+}
+
+/** Requests under way are answered; who is idle or does not finish within a second is cut off. */
+async function close(server: Server): Promise<void> {
+  const closed = once(server, "close");
+  server.close();
+  const force = setTimeout(() => {
+    server.closeAllConnections();
+  }, 1000);
+  await closed;
+  clearTimeout(force);
+}

@@ -1,0 +1,121 @@
+import { fileURLToPath } from "node:url";
+
+import { type Clock, systemClock } from "./clock.ts";
+import type { Config } from "./config.ts";
+import { createApp } from "./http/app.ts";
+import { listen, type Listening } from "./http/listen.ts";
+import { createHubAddress } from "./hub-address.ts";
+import { createLog, type Log } from "./log.ts";
+import { createOutbound } from "./outbound/undici-outbound.ts";
+import { createStages, type Stages } from "./stages.ts";
+import { openSqliteStore } from "./store/sqlite/sqlite-store.ts";
+import type { Store } from "./store/store.ts";
+import { version } from "./version.ts";
+import { drainWorkers, finishWorkers, runWorkers } from "./workers.ts";
+
+/** What a test may put in place of the real thing. */
+export type Overrides = {
+  readonly clock?: Clock;
+  readonly log?: Log;
+  /** In [0, 1): jitter. */
+  readonly random?: () => number;
+  /** The workers do not run by themselves; `drain` steps them. */
+  readonly manual?: boolean;
+};
+
+/** A hub that is running. Disposing it is promise E: what is in flight finishes or is handed back within 10 s. */
+export type Hub = AsyncDisposable & {
+  /** Listens, and starts to work. Rejects, with nothing left open, when the address or the database cannot be used. */
+  start(): Promise<void>;
+  /** The hub URL (§4); known once started. */
+  readonly url: string;
+  readonly listening: { readonly host: string; readonly port: number };
+  readonly store: Store;
+  /** Steps the workers until nothing is due and nothing is in flight. */
+  drain(): Promise<void>;
+};
+
+/** Attempts that take longer are cut short when the hub ends. Leaves time to write down what was learnt. */
+const finishMs = 7000;
+
+const migrationsFolder = fileURLToPath(
+  new URL(import.meta.url.endsWith(".ts") ? "store/sqlite/migrations" : "migrations", import.meta.url),
+);
+
+/** The composition root: the only place that sees every part. */
+export function createHub(config: Config, overrides: Overrides = {}): Hub {
+  let running: RunningHub | undefined;
+  const get = () => {
+    if (running === undefined) throw new Error("the hub is not running");
+    return running;
+  };
+  return {
+    async start() {
+      running = await startHub(config, overrides);
+    },
+    get url() {
+      return get().stages.address.url;
+    },
+    get listening() {
+      return get().listening;
+    },
+    get store() {
+      return get().store;
+    },
+    drain: () => get().drain(),
+    async [Symbol.asyncDispose]() {
+      const ending = running;
+      running = undefined;
+      await ending?.[Symbol.asyncDispose]();
+    },
+  };
+}
+
+type RunningHub = AsyncDisposable & {
+  readonly stages: Stages;
+  readonly listening: Listening;
+  readonly store: Store;
+  readonly drain: () => Promise<void>;
+};
+
+async function startHub(config: Config, overrides: Overrides): Promise<RunningHub> {
+  await using stack = new AsyncDisposableStack();
+  const { clock = systemClock, log = createLog(config.logLevel), random = Math.random } = overrides;
+  const store = stack.use(openSqliteStore(config.databaseFile, migrationsFolder));
+  const outbound = stack.use(
+    createOutbound({
+      allowCidrs: config.allowCidrs,
+      clock,
+      connectionsPerOrigin: config.hostConcurrency,
+      userAgent: `Carillon/${version}`,
+    }),
+  );
+  let finish = () => Promise.resolve();
+  stack.defer(() => finish());
+  const listening = stack.use(await listen(config.host, config.port, (request) => app.fetch(request)));
+  const address = createHubAddress(config.publicUrl ?? `http://localhost:${listening.port}/`, listening);
+  const stopping = new AbortController();
+  const cut = new AbortController();
+  const signals = { stopping: stopping.signal, cut: cut.signal };
+  const stages = createStages({ config, clock, log, random, store, outbound, address, signals });
+  const app = createApp({ steps: stages.hub, assertReady: () => store.assertWritable(clock.now()), log });
+  const working = overrides.manual ? Promise.resolve() : runWorkers(stages.workers, clock, log, stopping.signal);
+
+  finish = async () => {
+    stopping.abort();
+    const timer = setTimeout(() => {
+      cut.abort();
+    }, finishMs);
+    await working;
+    await finishWorkers(stages.workers);
+    clearTimeout(timer);
+  };
+  const kept = stack.move();
+  return {
+    stages,
+    listening,
+    store,
+    drain: () => drainWorkers(stages.workers, clock, stopping.signal),
+    [Symbol.asyncDispose]: () => kept.disposeAsync(),
+  };
+}

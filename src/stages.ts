@@ -1,0 +1,172 @@
+import type { Clock } from "./clock.ts";
+import type { Config } from "./config.ts";
+import { createDistribution } from "./distribute/distribution.ts";
+import { denyUnadvertised } from "./fetch/accept-topic.ts";
+import { fetchDue } from "./fetch/fetch-due.ts";
+import { fetchTopic } from "./fetch/fetch-topic.ts";
+import { describeHub } from "./http/describe-hub.ts";
+import type { HubSteps } from "./http/hub-routes.ts";
+import type { HubAddress } from "./hub-address.ts";
+import type { Log } from "./log.ts";
+import { createAddressGuard } from "./outbound/address-guard.ts";
+import type { Outbound } from "./outbound/outbound.ts";
+import { acceptPing } from "./publish/accept-ping.ts";
+import type { Store } from "./store/store.ts";
+import { acceptSubscription } from "./subscribe/accept-subscription.ts";
+import { createUpkeep } from "./upkeep/upkeep.ts";
+import { verifyDue } from "./verify/verify-due.ts";
+import type { Validation } from "./verify/verify-intent.ts";
+import { version } from "./version.ts";
+import { Bell } from "./work/bell.ts";
+import { Pool } from "./work/pool.ts";
+import type { Worker } from "./workers.ts";
+
+export type StageDeps = {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly random: () => number;
+  readonly store: Store;
+  readonly outbound: Outbound;
+  readonly address: HubAddress;
+  readonly signals: { readonly stopping: AbortSignal; readonly cut: AbortSignal };
+};
+
+export type Stages = {
+  readonly address: HubAddress;
+  readonly hub: HubSteps;
+  readonly workers: readonly Worker[];
+};
+
+const verificationsAtOnce = 256;
+const verificationsPerOrigin = 4;
+const fetchesAtOnce = 64;
+const fetchesPerOrigin = 4;
+const pollMs = 500;
+const upkeepMs = 5000;
+
+/** Wires the pipeline of DESIGN 3. A stage ends by writing a row; all it does for the next one is to ring its bell. */
+export function createStages(deps: StageDeps): Stages {
+  const { config, clock, log, store, address } = deps;
+  const bells = {
+    verify: new Bell(clock),
+    fetch: new Bell(clock),
+    fanOut: new Bell(clock),
+    catchUp: new Bell(clock),
+    upkeep: new Bell(clock),
+  };
+  const onError = (err: unknown) => {
+    log.error({ err }, "a piece of work failed");
+  };
+  const minIntervalMs = config.fetchMinIntervalSeconds * 1000;
+  /** A ping may be due only when the topic's minimum interval is over. */
+  const nudgeFetch = () => {
+    bells.fetch.ring();
+    if (minIntervalMs > 0) clock.after(minIntervalMs, () => bells.fetch.ring());
+  };
+  const verify = createVerification(deps, bells.verify, onError);
+  const fetch = createFetching(deps, bells, nudgeFetch, onError);
+  const { fanOut, catchUp } = createDelivery(deps, bells, onError);
+  return {
+    address,
+    hub: createHubSteps(deps, minIntervalMs, nudgeFetch, bells.verify),
+    workers: [
+      { name: "verify", bell: bells.verify, step: verify.step, pollMs, pool: verify },
+      { name: "fetch", bell: bells.fetch, step: fetch.step, pollMs, pool: fetch },
+      { name: "fan-out", bell: bells.fanOut, step: fanOut.step, pollMs, pool: fanOut },
+      { name: "catch-up", bell: bells.catchUp, step: catchUp.step, pollMs, pool: catchUp },
+      { name: "upkeep", bell: bells.upkeep, step: createUpkeep(store), pollMs: upkeepMs },
+    ],
+  };
+}
+
+type Bells = Readonly<Record<"fetch" | "fanOut" | "catchUp", Bell>>;
+type OnError = (error: unknown) => void;
+
+function createHubSteps(deps: StageDeps, minIntervalMs: number, nudgeFetch: () => void, verify: Bell): HubSteps {
+  const { config, clock, store, address } = deps;
+  const guard = createAddressGuard(config.allowCidrs);
+  const { topicAllow, topicDeny, callbackDeny } = config;
+  const subscribing = {
+    intents: store.intents,
+    clock,
+    policy: { topicAllow, topicDeny, callbackDeny, isOwnAddress: address.contains, refuseAddress: guard.refuseUrl },
+    leases: { min: config.leaseMinSeconds, fallback: config.leaseDefaultSeconds, max: config.leaseMaxSeconds },
+    nudgeVerification: () => verify.ring(),
+  };
+  const publishing = { topics: store.topics, clock, minIntervalMs, nudgeFetch };
+  return {
+    acceptSubscription: (mode, form) => acceptSubscription(subscribing, mode, form),
+    acceptPing: (form) => acceptPing(publishing, form),
+    describe: () => describeHub(address.url),
+  };
+}
+
+function createVerification(deps: StageDeps, bell: Bell, onError: OnError) {
+  const { clock, log, store, outbound, signals } = deps;
+  const nudgeVerification = () => bell.ring();
+  const verifying = { intents: store.intents, outbound, clock, log, nudgeVerification, validate: createValidate(deps) };
+  return new Pool({
+    limit: verificationsAtOnce,
+    claim: (free, now) => store.intents.claimIntents(free, verificationsPerOrigin, now),
+    handle: (intent) => verifyDue(verifying, intent, signals.cut),
+    onRoom: nudgeVerification,
+    onError,
+  });
+}
+
+/** Validation with the publisher (§5.2): not asked for unless the operator does. */
+function createValidate(deps: StageDeps) {
+  const { config, address } = deps;
+  const fetching = fetchDeps(deps);
+  return async (topic: string, signal: AbortSignal): Promise<Validation> => {
+    if (config.topicPolicy === "open") return { kind: "accepted" };
+    const validators = { etag: undefined, lastModified: undefined };
+    const answer = await fetchTopic(fetching, { url: topic, validators, subscribers: 0 }, signal);
+    if (answer.kind !== "content") {
+      return { kind: "unavailable", detail: answer.kind === "failed" ? answer.reason : "it answered 304 unasked" };
+    }
+    const reason = denyUnadvertised(answer.content.links, topic, address.urls);
+    return reason === undefined ? { kind: "accepted" } : { kind: "denied", reason };
+  };
+}
+
+function fetchDeps({ config, clock, outbound, address }: StageDeps) {
+  return { outbound, clock, maxBytes: config.topicMaxBytes, version, publicUrl: address.url };
+}
+
+function createFetching(deps: StageDeps, bells: Bells, nudgeFetch: () => void, onError: OnError) {
+  const { config, log, store, signals } = deps;
+  const minIntervalMs = config.fetchMinIntervalSeconds * 1000;
+  const nudgeFanOut = () => bells.fanOut.ring();
+  const fetching = { ...fetchDeps(deps), topics: store.topics, log, minIntervalMs, nudgeFetch, nudgeFanOut };
+  return new Pool({
+    limit: fetchesAtOnce,
+    claim: (free, now) => store.topics.claimFetches(free, fetchesPerOrigin, now),
+    handle: (claim) => fetchDue(fetching, claim, signals.cut),
+    onRoom: () => bells.fetch.ring(),
+    onError,
+  });
+}
+
+function createDelivery(deps: StageDeps, bells: Bells, onError: OnError) {
+  const { config, clock, log, random, store, outbound, address, signals } = deps;
+  return createDistribution({
+    ...signals,
+    store,
+    outbound,
+    clock,
+    log,
+    limits: { total: config.maxInFlight, perOrigin: config.hostConcurrency },
+    headers: {
+      hubUrl: address.url,
+      isOurs: (url) => address.urls.includes(url),
+      userAgent: `Carillon/${version} (+${address.url})`,
+      signatures: { fallback: config.signatureMethod, byHost: config.signatureMethodByHost },
+    },
+    judge: { retry: { delaysMs: config.retryDelaysSeconds.map((seconds) => seconds * 1000) }, random },
+    nudgeFanOut: () => bells.fanOut.ring(),
+    nudgeCatchUp: () => bells.catchUp.ring(),
+    onError,
+  });
+}

@@ -1,0 +1,94 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { loadConfig } from "../../src/config.ts";
+import { createHub, type Overrides } from "../../src/hub.ts";
+import type { Store } from "../../src/store/store.ts";
+import { TestClock } from "./test-clock.ts";
+
+export type TestHub = AsyncDisposable & {
+  readonly url: string;
+  readonly clock: TestClock;
+  readonly store: Store;
+  /** POSTs a form to the hub URL; a list of pairs where order or repetition matters. */
+  post(form: Readonly<Record<string, string>> | [string, string][]): Promise<Response>;
+  /** Subscribes and has it verified. */
+  subscribe(topic: string, callback: string, more?: Readonly<Record<string, string>>): Promise<void>;
+  /** Pings and delivers until nothing is due. */
+  publish(...topics: string[]): Promise<void>;
+  /** Steps the workers until nothing is due and nothing is in flight. */
+  drain(): Promise<void>;
+  /** Moves the clock, then drains. */
+  pass(ms: number): Promise<void>;
+  /** Ends the hub as SIGTERM does and opens it again on the same file. */
+  restart(): Promise<void>;
+};
+
+export type TestHubOptions = {
+  readonly now?: Date;
+  /** CARILLON_* without the prefix. */
+  readonly settings?: Readonly<Record<string, string>>;
+  /** The workers run by themselves instead of by `drain`. */
+  readonly running?: boolean;
+};
+
+/** A whole hub: real app, real database file, real loopback sockets, a clock the test holds. */
+export async function openTestHub(options: TestHubOptions = {}): Promise<TestHub> {
+  const folder = await mkdtemp(join(tmpdir(), "carillon-test-"));
+  const clock = new TestClock(options.now ?? new Date("2026-01-01T00:00:00Z"));
+  const overrides: Overrides = { clock, random: () => 0, manual: options.running !== true };
+  const config = loadConfig(environment(join(folder, "carillon.db"), options.settings), []);
+  let hub = createHub(config, overrides);
+  await hub.start();
+
+  const post: TestHub["post"] = (form) => {
+    return fetch(`http://127.0.0.1:${hub.listening.port}/`, { method: "POST", body: new URLSearchParams(form) });
+  };
+  return {
+    get url() {
+      return hub.url;
+    },
+    clock,
+    get store() {
+      return hub.store;
+    },
+    post,
+    async subscribe(topic, callback, more = {}) {
+      const response = await post({ "hub.mode": "subscribe", "hub.topic": topic, "hub.callback": callback, ...more });
+      if (response.status !== 202) throw new Error(`${response.status}: ${await response.text()}`);
+      await hub.drain();
+    },
+    async publish(...topics) {
+      const response = await post([["hub.mode", "publish"], ...topics.map((topic): [string, string] => ["hub.url", topic])]);
+      if (response.status !== 204) throw new Error(`${response.status}: ${await response.text()}`);
+      await hub.drain();
+    },
+    drain: () => hub.drain(),
+    async pass(ms) {
+      clock.advance(ms);
+      await hub.drain();
+    },
+    async restart() {
+      await hub[Symbol.asyncDispose]();
+      hub = createHub(config, overrides);
+      await hub.start();
+    },
+    async [Symbol.asyncDispose]() {
+      await hub[Symbol.asyncDispose]();
+      await rm(folder, { recursive: true });
+    },
+  };
+}
+
+function environment(file: string, settings: Readonly<Record<string, string>> = {}): Record<string, string> {
+  const given = Object.fromEntries(Object.entries(settings).map(([name, value]) => [`CARILLON_${name}`, value]));
+  return {
+    CARILLON_PORT: "0",
+    CARILLON_DATABASE_URL: `file:${file}`,
+    CARILLON_ALLOW_CIDRS: "127.0.0.0/8",
+    CARILLON_FETCH_MIN_INTERVAL_SECONDS: "0",
+    CARILLON_LOG_LEVEL: "silent",
+    ...given,
+  };
+}
