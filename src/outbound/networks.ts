@@ -1,0 +1,30 @@
+import { isIP } from "node:net";
+import ipaddr from "ipaddr.js";
+
+export type Address = ipaddr.IPv4 | ipaddr.IPv6;
+export type Network = readonly [base: Address, prefixLength: number];
+
+/**
+ * The address that `text` spells canonically, a mapped IPv4 (::ffff:a.b.c.d) unwrapped. Undefined for anything else:
+ * ipaddr.js by itself also takes octal, hex and short spellings.
+ */
+export function parseAddress(text: string): Address | undefined {
+  return isIP(text) === 0 ? undefined : ipaddr.process(text);
+}
+
+/** Throws a plain Error that names CARILLON_ALLOW_CIDRS where `text` is no network in CIDR notation. */
+export function parseNetwork(text: string): Network {
+  const [address = "", prefixLength = "", ...rest] = text.trim().split("/");
+  const version = isIP(address);
+  const bits = Number(prefixLength);
+  if (version === 0 || rest.length > 0 || !/^\d{1,3}$/.test(prefixLength) || bits > (version === 4 ? 32 : 128)) {
+    throw new Error(`CARILLON_ALLOW_CIDRS: "${text}" is not a network such as 127.0.0.0/8 or fd00::/8`);
+  }
+  const base = ipaddr.parse(address);
+  if (base instanceof ipaddr.IPv6 && base.isIPv4MappedAddress() && bits >= 96) return [base.toIPv4Address(), bits - 96];
+  return [base, bits];
+}
+
+export function isInside(address: Address, networks: readonly Network[]): boolean {
+  return networks.some(([base, bits]) => base.kind() === address.kind() && address.match(base, bits));
+}

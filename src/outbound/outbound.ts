@@ -1,0 +1,52 @@
+/** One exchange with a stranger's server. */
+export type OutboundRequest = {
+  readonly method: "GET" | "POST";
+  /** Absolute http(s) URL without userinfo or fragment. What follows the authority goes on the wire byte for byte where it is plain ASCII. */
+  readonly url: string;
+  /** Besides Host, Content-Length and Connection. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Sent with Content-Length, never copied. */
+  readonly body?: Buffer;
+  /** From the start (name resolution included) to the last byte. */
+  readonly wallClockMs: number;
+  /** Bytes of the answer's body to read. What comes after is not read: the answer is then `complete: false`. */
+  readonly maxBytes: number;
+  /**
+   * `status`: resolves at the status line; the rest is read and thrown away within the same limits, so that
+   * the connection can be used again. `body`: resolves when the body is read.
+   */
+  readonly until: "status" | "body";
+  readonly signal: AbortSignal;
+};
+
+export type OutboundAnswer =
+  | {
+      readonly kind: "answered";
+      readonly status: number;
+      /** Lower-case names; repeated fields joined by ", ". */
+      readonly headers: Readonly<Record<string, string>>;
+      readonly body: Buffer;
+      /** The body ended by itself, as long as it said it would be. Always false with `until: "status"`. */
+      readonly complete: boolean;
+    }
+  | { readonly kind: "failed"; readonly reason: OutboundFailure; readonly detail: string };
+
+/**
+ * `forbidden`: the address guard (the detail names CARILLON_ALLOW_CIDRS). `unresolved`: the name. `refused`: no connection.
+ * `tls`: certificate or handshake. `timeout`: connect limit or wall clock. `broken`: the peer broke off or spoke no HTTP.
+ * `exhausted`: a fault of our own (descriptors, DNS server, no route). `aborted`: the signal.
+ */
+export type OutboundFailure =
+  | "forbidden"
+  | "unresolved"
+  | "refused"
+  | "tls"
+  | "timeout"
+  | "broken"
+  | "exhausted"
+  | "aborted";
+
+/** The one door to the network. Never follows redirects, never rejects: what a peer does is data. */
+export interface Outbound extends AsyncDisposable {
+  exchange(request: OutboundRequest): Promise<OutboundAnswer>;
+}

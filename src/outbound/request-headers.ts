@@ -1,0 +1,28 @@
+import { OutboundError } from "./failure.ts";
+
+/**
+ * Names and values in turn, as undici takes them, with `userAgent` where the request names none. Throws an OutboundError on
+ * what undici would refuse: it must not reach undici, whose Pool counts a connection as busy for ever after such a request.
+ */
+export function requestHeaders(headers: Readonly<Record<string, string>>, userAgent: string): string[] {
+  const flat: string[] = [];
+  let named = false;
+  for (const [name, value] of Object.entries(headers)) {
+    if (!token.test(name) || ownHeaders.test(name))
+      throw new OutboundError("broken", `the header ${name} cannot be sent`);
+    if (!fieldValue.test(value)) throw new OutboundError("broken", `the value of the header ${name} cannot be sent`);
+    named ||= name.toLowerCase() === "user-agent";
+    flat.push(name, value);
+  }
+  if (!named) flat.push("user-agent", userAgent);
+  return flat;
+}
+
+/** RFC 9110 section 5.6.2. */
+const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+
+/** RFC 9110 section 5.5, obs-text included. */
+const fieldValue = /^[\t\x20-\x7e\x80-\xff]*$/;
+
+/** Framing and connection belong to this layer. */
+const ownHeaders = /^(?:host|content-length|connection|transfer-encoding|keep-alive|upgrade|expect)$/i;

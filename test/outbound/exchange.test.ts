@@ -1,0 +1,208 @@
+import { once } from "node:events";
+import type { IncomingHttpHeaders, ServerResponse } from "node:http";
+import { expect, test } from "vitest";
+import { get, openOutbound, openPeer, openRawPeer } from "./peers.ts";
+
+test.each([
+  { after: "/%7Euser/%2fa%2F?q=%27&x='y'", line: "/%7Euser/%2fa%2F?q=%27&x='y'" },
+  { after: "/a/../b/./c//d", line: "/a/../b/./c//d" },
+  { after: "", line: "/" },
+  { after: "?q=1", line: "/?q=1" },
+  { after: "/a#part", line: "/a" },
+  { after: '/a?b=\\"<{|}>^`', line: '/a?b=\\"<{|}>^`' },
+  { after: "/é?ü", line: "/%C3%A9?%C3%BC" },
+  { after: "/a b", line: "/a%20b" },
+  { after: "/a\r\nX: 1", line: "/aX:%201" },
+])("the request target of $after is $line", async ({ after, line }) => {
+  const heads: string[] = [];
+  await using peer = await openRawPeer((socket, head) => {
+    heads.push(head);
+    socket.end("HTTP/1.1 204 No Content\r\n\r\n");
+  });
+  await using outbound = openOutbound();
+
+  const answer = await outbound.exchange(get(peer.origin + after));
+
+  expect(answer).toMatchObject({ kind: "answered", status: 204 });
+  expect(heads[0]?.split("\r\n").slice(0, 2)).toEqual([`GET ${line} HTTP/1.1`, `host: 127.0.0.1:${peer.port}`]);
+});
+
+test("§7 a POST goes out with its headers and the exact bytes of its body", async () => {
+  const seen: { headers: IncomingHttpHeaders; body: Buffer }[] = [];
+  await using peer = await openPeer((request, response) => {
+    const chunks: Buffer[] = [];
+    request.on("data", (chunk: Buffer) => chunks.push(chunk));
+    request.once("end", () => {
+      seen.push({ headers: request.headers, body: Buffer.concat(chunks) });
+      response.end();
+    });
+  });
+  await using outbound = openOutbound({ userAgent: "Carillon/1.0" });
+  const body = Buffer.from([0, 1, 0xff, 0x0d, 0x0a]);
+
+  await outbound.exchange(get(`${peer.origin}/cb`, { method: "POST", body, headers: { "Content-Type": "a/b; c=d" } }));
+  await outbound.exchange(get(`${peer.origin}/cb`, { headers: { "User-Agent": "own" } }));
+
+  expect(seen[0]?.body).toEqual(body);
+  expect(seen[0]?.headers).toMatchObject({
+    "content-type": "a/b; c=d",
+    "content-length": "5",
+    "user-agent": "Carillon/1.0",
+  });
+  expect(seen[1]?.headers["user-agent"]).toBe("own");
+});
+
+test("an answer has lower-case names and joins repeated fields", async () => {
+  await using peer = await openRawPeer((socket) => {
+    socket.end(
+      "HTTP/1.1 200 OK\r\nLink: <a>\r\nLINK: <b>\r\n__proto__: p\r\nX: \xe9\r\nContent-Length: 2\r\n\r\nok",
+      "latin1",
+    );
+  });
+  await using outbound = openOutbound();
+
+  const answer = await outbound.exchange(get(peer.origin));
+
+  expect(answer).toMatchObject({ kind: "answered", status: 200, body: Buffer.from("ok"), complete: true });
+  expect(answer.kind === "answered" && Object.entries(answer.headers)).toEqual([
+    ["link", "<a>, <b>"],
+    ["__proto__", "p"],
+    ["x", "é"],
+    ["content-length", "2"],
+  ]);
+});
+
+test.each([
+  { sent: 10, complete: true },
+  { sent: 11, complete: false },
+  { sent: 200_000, complete: false },
+])("of $sent bytes with a limit of 10 come 10 (complete: $complete)", async ({ sent, complete }) => {
+  await using peer = await openPeer((_request, response) => {
+    response.write("0123456789".repeat(20_000).slice(0, sent));
+    response.end();
+  });
+  await using outbound = openOutbound();
+
+  const answer = await outbound.exchange(get(peer.origin, { maxBytes: 10 }));
+
+  expect(answer).toMatchObject({ kind: "answered", status: 200, body: Buffer.from("0123456789"), complete });
+});
+
+test("a body in many chunks arrives whole", async () => {
+  const piece = Buffer.from("carillon");
+  await using peer = await openPeer((_request, response) => {
+    for (let i = 0; i < 10_000; i += 1) response.write(piece);
+    response.end();
+  });
+  await using outbound = openOutbound();
+
+  const answer = await outbound.exchange(get(peer.origin));
+
+  expect(answer).toMatchObject({ complete: true, body: Buffer.from("carillon".repeat(10_000)) });
+});
+
+test("a redirect is an answer, not followed", async () => {
+  const paths: (string | undefined)[] = [];
+  await using peer = await openPeer((request, response) => {
+    paths.push(request.url);
+    response.writeHead(302, { location: "/elsewhere" }).end();
+  });
+  await using outbound = openOutbound();
+
+  const answer = await outbound.exchange(get(`${peer.origin}/here`));
+
+  expect(answer).toMatchObject({ kind: "answered", status: 302, headers: { location: "/elsewhere" } });
+  expect(paths).toEqual(["/here"]);
+});
+
+test("exchanges in a row use one connection, with the status alone too", async () => {
+  await using peer = await openPeer((_request, response) => response.end("thank you"));
+  await using outbound = openOutbound();
+
+  for (const until of ["status", "body", "status", "body"] as const) {
+    expect(await outbound.exchange(get(peer.origin, { until }))).toMatchObject({
+      status: 200,
+      complete: until === "body",
+    });
+  }
+  expect(peer.connections()).toBe(1);
+});
+
+test("no more connections are opened to an origin than allowed; the rest wait", async () => {
+  const waiting: ServerResponse[] = [];
+  await using peer = await openPeer((_request, response) => {
+    waiting.push(response);
+    if (waiting.length === 3) for (const held of waiting.splice(0)) held.end();
+  });
+  await using outbound = openOutbound({ connectionsPerOrigin: 3 });
+
+  const answers = await Promise.all(Array.from({ length: 30 }, () => outbound.exchange(get(peer.origin))));
+
+  expect(answers.filter((answer) => answer.kind === "failed")).toEqual([]);
+  expect(peer.connections()).toBe(3);
+});
+
+test("until status: the answer is there at the status line, and an endless body frees the connection", async () => {
+  const closed: Promise<unknown>[] = [];
+  await using peer = await openPeer((request, response) => {
+    if (request.url === "/ok") return response.end();
+    closed.push(once(response, "close"));
+    response.writeHead(200);
+    return pour();
+
+    function pour(): void {
+      if (response.closed) return;
+      if (response.write("x".repeat(10_000))) setImmediate(pour);
+      else response.once("drain", pour);
+    }
+  });
+  await using outbound = openOutbound({ connectionsPerOrigin: 1 });
+
+  const endless = await outbound.exchange(get(peer.origin, { until: "status", maxBytes: 50_000 }));
+  const next = await outbound.exchange(get(`${peer.origin}/ok`, { until: "status" }));
+
+  expect(endless).toEqual(
+    expect.objectContaining({ kind: "answered", status: 200, complete: false, body: Buffer.alloc(0) }),
+  );
+  expect(next).toMatchObject({ status: 200 });
+  await closed[0];
+});
+
+test.each(["a\r\nb", "a\nb", "a\0b", "€"])(
+  "a header value that cannot be sent (%j) is a failure and costs no connection",
+  async (value) => {
+    await using peer = await openPeer((_request, response) => response.end());
+    await using outbound = openOutbound({ connectionsPerOrigin: 2 });
+
+    for (let i = 0; i < 3; i += 1) {
+      expect(await outbound.exchange(get(peer.origin, { headers: { "x-a": value } }))).toEqual({
+        kind: "failed",
+        reason: "broken",
+        detail: "the value of the header x-a cannot be sent",
+      });
+    }
+    expect(await outbound.exchange(get(peer.origin))).toMatchObject({ status: 200 });
+  },
+);
+
+test.each(["Transfer-Encoding", "Content-Length", "Connection", "Host", "Upgrade", "Expect", "a b", ""])(
+  "the header name %j is a failure",
+  async (name) => {
+    await using outbound = openOutbound();
+
+    const answer = await outbound.exchange(get("http://127.0.0.1:9999/", { headers: { [name]: "1" } }));
+
+    expect(answer).toMatchObject({ kind: "failed", reason: "broken" });
+  },
+);
+
+test.each([
+  { url: "not a url", reason: "broken" },
+  { url: "http://", reason: "broken" },
+  { url: "ftp://127.0.0.1/", reason: "forbidden" },
+  { url: "data:text/plain,x", reason: "forbidden" },
+])("the URL $url is a failure, never a throw", async ({ url, reason }) => {
+  await using outbound = openOutbound();
+
+  expect(await outbound.exchange(get(url))).toMatchObject({ kind: "failed", reason });
+});

@@ -1,0 +1,90 @@
+import { once } from "node:events";
+import { createServer, type RequestListener } from "node:http";
+import { createServer as createSecureServer } from "node:https";
+import { type AddressInfo, createServer as createRawServer, type Server, type Socket } from "node:net";
+import { systemClock } from "../../src/clock.ts";
+import type { Outbound, OutboundRequest } from "../../src/outbound/outbound.ts";
+import { createOutbound, type OutboundOptions } from "../../src/outbound/undici-outbound.ts";
+import { testCertificate, testKey } from "./test-certificate.ts";
+
+export type Peer = AsyncDisposable & {
+  readonly port: number;
+  readonly origin: string;
+  /** Connections accepted so far. */
+  readonly connections: () => number;
+};
+
+/** A well-behaved server on 127.0.0.1. */
+export function openPeer(listener: RequestListener): Promise<Peer> {
+  return listen(createServer(listener), "http");
+}
+
+export function openSecurePeer(listener: RequestListener): Promise<Peer> {
+  return listen(createSecureServer({ cert: testCertificate, key: testKey }, listener), "https");
+}
+
+/** A server that may do anything with its sockets; `onRequest` runs once per connection, when something has arrived. */
+export function openRawPeer(onRequest: (socket: Socket, head: string) => void): Promise<Peer> {
+  return listen(
+    createRawServer((socket) => {
+      socket.on("error", () => {}); // that we hang up on it is what many tests want
+      socket.once("data", (chunk) => onRequest(socket, chunk.toString("latin1")));
+    }),
+    "http",
+  );
+}
+
+/** Resolves when a socket is gone, however it ended. */
+export async function closed(socket: Socket): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  socket.once("close", () => resolve());
+  if (!socket.closed) await promise;
+}
+
+/** A port of 127.0.0.1 where nobody listens. */
+export async function closedPort(): Promise<number> {
+  await using peer = await openRawPeer(() => {});
+  return peer.port;
+}
+
+async function listen(server: Server, scheme: string): Promise<Peer> {
+  const sockets = new Set<Socket>();
+  let count = 0;
+  server.on("connection", (socket: Socket) => {
+    count += 1;
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  return {
+    port,
+    origin: `${scheme}://127.0.0.1:${port}`,
+    connections: () => count,
+    async [Symbol.asyncDispose]() {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+      await once(server, "close");
+    },
+  };
+}
+
+/** An outbound that may reach loopback. */
+export function openOutbound(options: Partial<OutboundOptions> = {}): Outbound {
+  return createOutbound({ allowCidrs: ["127.0.0.0/8"], clock: systemClock, connectionsPerOrigin: 4, ...options });
+}
+
+/** A GET that reads the body, with limits no test meets by accident. */
+export function get(url: string, options: Partial<OutboundRequest> = {}): OutboundRequest {
+  return {
+    method: "GET",
+    url,
+    headers: {},
+    wallClockMs: 20_000,
+    maxBytes: 1_000_000,
+    until: "body",
+    signal: new AbortController().signal,
+    ...options,
+  };
+}
