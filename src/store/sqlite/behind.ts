@@ -1,10 +1,8 @@
-import { randomUUID } from "node:crypto";
-
 import type { CatchUpClaim, CatchUpOutcome } from "../../model/delivery.ts";
 import type { BehindStore } from "../behind-store.ts";
 import { createLogAttempt } from "./attempts.ts";
 import { createEndGone } from "./checkpoint.ts";
-import { type ClaimParameters, claimSql } from "./claim-sql.ts";
+import { createClaimDue } from "./claim-due.ts";
 import type { Database } from "./database.ts";
 import { type RecipientRow, toRecipient } from "./recipient-row.ts";
 
@@ -19,16 +17,14 @@ type Settled = "done" | "more" | "waits" | "lost";
 
 export function createBehind(db: Database): BehindStore {
   const { connection, write } = db;
-  const claim = connection.prepare<ClaimParameters, ClaimedRow>(
-    claimSql({
-      name: "behind",
-      id: "subscription_id",
-      dueAt: "due_at",
-      owner: "owner",
-      where: "EXISTS (SELECT 1 FROM subscriptions s WHERE s.id = t.subscription_id AND s.expires_at > @now)",
-      set: "next = CASE (SELECT policy FROM topics WHERE id = topic_id) WHEN 'latest' THEN newest ELSE next END",
-    }),
-  );
+  const claim = createClaimDue<ClaimedRow>(db, {
+    name: "behind",
+    id: "subscription_id",
+    dueAt: "due_at",
+    owner: "owner",
+    where: "EXISTS (SELECT 1 FROM subscriptions s WHERE s.id = t.subscription_id AND s.expires_at > @now)",
+    set: "next = CASE (SELECT policy FROM topics WHERE id = topic_id) WHEN 'latest' THEN newest ELSE next END",
+  });
   const recipient = connection.prepare<[number], RecipientRow>(
     "SELECT id, callback, secret, signature_method, generation FROM subscriptions WHERE id = ?",
   );
@@ -38,8 +34,8 @@ export function createBehind(db: Database): BehindStore {
   return {
     claimCatchUps: (limit, perOrigin, now) =>
       write(() => {
-        const token = randomUUID();
-        return claim.all({ token, limit, perOrigin, now: now.getTime() }).map((row) => {
+        const { token, rows } = claim(limit, perOrigin, now);
+        return rows.map((row) => {
           const member = recipient.get(row.subscription_id);
           if (member === undefined) throw new Error(`behind row ${row.subscription_id} has no subscription`);
           return toClaim(row, member, token);

@@ -1,11 +1,9 @@
-import { randomUUID } from "node:crypto";
-
 import type { IntentClaim, IntentDecision, Mode, NewIntent } from "../../model/intent.ts";
 import { originOf } from "../../model/origin.ts";
 import type { SignatureMethod } from "../../model/signature-method.ts";
 import type { IntentStore } from "../intent-store.ts";
 import { createApplyIntent } from "./apply-intent.ts";
-import { type ClaimParameters, claimSql } from "./claim-sql.ts";
+import { createClaimDue } from "./claim-due.ts";
 import type { Database } from "./database.ts";
 
 type IntentRow = {
@@ -25,16 +23,14 @@ type IntentRow = {
 
 export function createIntents(db: Database): IntentStore {
   const { connection, write } = db;
-  const claim = connection.prepare<ClaimParameters, IntentRow>(
-    claimSql({
-      name: "intents",
-      id: "id",
-      dueAt: "due_at",
-      owner: "owner",
-      where: `NOT EXISTS (SELECT 1 FROM intents e
+  const claim = createClaimDue<IntentRow>(db, {
+    name: "intents",
+    id: "id",
+    dueAt: "due_at",
+    owner: "owner",
+    where: `NOT EXISTS (SELECT 1 FROM intents e
                WHERE e.callback = t.callback AND e.topic = t.topic AND e.id < t.id AND e.due_at IS NOT NULL)`,
-    }),
-  );
+  });
   const removeDropped = connection.prepare(
     "DELETE FROM intents WHERE id IN (SELECT id FROM intents WHERE dropped_at < ? LIMIT ?)",
   );
@@ -45,8 +41,7 @@ export function createIntents(db: Database): IntentStore {
     addIntent: (intent, now) => write(() => add(intent, now)),
     claimIntents: (limit, perOrigin, now) =>
       write(() => {
-        const token = randomUUID();
-        const rows = claim.all({ token, limit, perOrigin, now: now.getTime() });
+        const { token, rows } = claim(limit, perOrigin, now);
         return rows.map((row) => toClaim(row, token));
       }),
     settleIntent: (intent, decision, now) => write(() => settle(intent, decision, now)),

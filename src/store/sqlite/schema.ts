@@ -28,11 +28,14 @@ export const topics = sqliteTable(
   },
   (t) => [
     index("topics_due")
-      .on(t.fetchDueAt)
-      .where(sql`fetch_due_at is not null`),
+      .on(t.fetchDueAt, t.origin)
+      .where(sql`fetch_owner is null and fetch_due_at is not null`),
     index("topics_fetching")
       .on(t.origin)
       .where(sql`fetch_owner is not null`),
+    index("topics_origin")
+      .on(t.origin, t.fetchDueAt)
+      .where(sql`fetch_owner is null and fetch_due_at is not null`),
     index("topics_idle")
       .on(t.id)
       .where(sql`subscribers = 0`),
@@ -64,14 +67,17 @@ export const intents = sqliteTable(
   },
   (t) => [
     index("intents_due")
-      .on(t.dueAt)
-      .where(sql`due_at is not null`),
+      .on(t.dueAt, t.origin)
+      .where(sql`owner is null and due_at is not null`),
     index("intents_pair")
       .on(t.callback, t.topic, t.id)
       .where(sql`due_at is not null`),
     index("intents_verifying")
       .on(t.origin)
       .where(sql`owner is not null`),
+    index("intents_origin")
+      .on(t.origin, t.dueAt)
+      .where(sql`owner is null and due_at is not null`),
     index("intents_dropped")
       .on(t.droppedAt)
       .where(sql`dropped_at is not null`),
@@ -186,11 +192,14 @@ export const behind = sqliteTable(
   },
   (t) => [
     index("behind_due")
-      .on(t.dueAt)
+      .on(t.dueAt, t.origin)
       .where(sql`owner is null`),
     index("behind_trying")
       .on(t.origin)
       .where(sql`owner is not null`),
+    index("behind_origin")
+      .on(t.origin, t.dueAt)
+      .where(sql`owner is null`),
     index("behind_topic").on(t.topicId, t.next),
   ],
 );

@@ -1,9 +1,7 @@
-import { randomUUID } from "node:crypto";
-
 import { HubError } from "../../errors.ts";
 import type { FetchClaim, FetchOutcome, Topic, TopicPolicy } from "../../model/topic.ts";
 import type { TopicStore } from "../topic-store.ts";
-import { type ClaimParameters, claimSql } from "./claim-sql.ts";
+import { createClaimDue } from "./claim-due.ts";
 import type { Database } from "./database.ts";
 import { createPublish } from "./publish.ts";
 
@@ -30,16 +28,14 @@ export function createTopics(db: Database): TopicStore {
             fetch_due_at = max(@now, coalesce(fetch_started_at, 0) + @minIntervalMs)
       WHERE url = @url AND subscribers > 0 RETURNING url`,
   );
-  const claim = connection.prepare<ClaimParameters, TopicRow>(
-    claimSql({
-      name: "topics",
-      id: "id",
-      dueAt: "fetch_due_at",
-      owner: "fetch_owner",
-      where: "t.subscribers > 0",
-      set: "fetch_started_at = @now",
-    }),
-  );
+  const claim = createClaimDue<TopicRow>(db, {
+    name: "topics",
+    id: "id",
+    dueAt: "fetch_due_at",
+    owner: "fetch_owner",
+    where: "t.subscribers > 0",
+    set: "fetch_started_at = @now",
+  });
   const setPolicy = connection.prepare("UPDATE topics SET policy = ? WHERE url = ?");
   const removeIdle = connection.prepare(
     `DELETE FROM topics WHERE id IN
@@ -58,8 +54,7 @@ export function createTopics(db: Database): TopicStore {
       write(() => urls.filter((url) => ping.get({ url, minIntervalMs, now: now.getTime() }) !== undefined)),
     claimFetches: (limit, perOrigin, now) =>
       write(() => {
-        const token = randomUUID();
-        const rows = claim.all({ token, limit, perOrigin, now: now.getTime() });
+        const { token, rows } = claim(limit, perOrigin, now);
         return rows.map((row) => toClaim(row, token));
       }),
     settleFetch: (fetch, outcome, minIntervalMs, now) => write(() => settle(fetch, outcome, minIntervalMs, now)),

@@ -26,8 +26,9 @@ CREATE TABLE `behind` (
 	FOREIGN KEY (`subscription_id`) REFERENCES `subscriptions`(`id`) ON UPDATE no action ON DELETE cascade
 );
 --> statement-breakpoint
-CREATE INDEX `behind_due` ON `behind` (`due_at`) WHERE owner is null;--> statement-breakpoint
+CREATE INDEX `behind_due` ON `behind` (`due_at`,`origin`) WHERE owner is null;--> statement-breakpoint
 CREATE INDEX `behind_trying` ON `behind` (`origin`) WHERE owner is not null;--> statement-breakpoint
+CREATE INDEX `behind_origin` ON `behind` (`origin`,`due_at`) WHERE owner is null;--> statement-breakpoint
 CREATE INDEX `behind_topic` ON `behind` (`topic_id`,`next`);--> statement-breakpoint
 CREATE TABLE `chunks` (
 	`id` integer PRIMARY KEY AUTOINCREMENT NOT NULL,
@@ -79,9 +80,10 @@ CREATE TABLE `intents` (
 	`drop_reason` text
 );
 --> statement-breakpoint
-CREATE INDEX `intents_due` ON `intents` (`due_at`) WHERE due_at is not null;--> statement-breakpoint
+CREATE INDEX `intents_due` ON `intents` (`due_at`,`origin`) WHERE owner is null and due_at is not null;--> statement-breakpoint
 CREATE INDEX `intents_pair` ON `intents` (`callback`,`topic`,`id`) WHERE due_at is not null;--> statement-breakpoint
 CREATE INDEX `intents_verifying` ON `intents` (`origin`) WHERE owner is not null;--> statement-breakpoint
+CREATE INDEX `intents_origin` ON `intents` (`origin`,`due_at`) WHERE owner is null and due_at is not null;--> statement-breakpoint
 CREATE INDEX `intents_dropped` ON `intents` (`dropped_at`) WHERE dropped_at is not null;--> statement-breakpoint
 CREATE TABLE `publications` (
 	`topic_id` integer NOT NULL,
@@ -134,6 +136,7 @@ CREATE TABLE `topics` (
 );
 --> statement-breakpoint
 CREATE UNIQUE INDEX `topics_url_unique` ON `topics` (`url`);--> statement-breakpoint
-CREATE INDEX `topics_due` ON `topics` (`fetch_due_at`) WHERE fetch_due_at is not null;--> statement-breakpoint
+CREATE INDEX `topics_due` ON `topics` (`fetch_due_at`,`origin`) WHERE fetch_owner is null and fetch_due_at is not null;--> statement-breakpoint
 CREATE INDEX `topics_fetching` ON `topics` (`origin`) WHERE fetch_owner is not null;--> statement-breakpoint
+CREATE INDEX `topics_origin` ON `topics` (`origin`,`fetch_due_at`) WHERE fetch_owner is null and fetch_due_at is not null;--> statement-breakpoint
 CREATE INDEX `topics_idle` ON `topics` (`id`) WHERE subscribers = 0;

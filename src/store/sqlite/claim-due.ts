@@ -1,0 +1,83 @@
+import { randomUUID } from "node:crypto";
+
+import type { Database } from "./database.ts";
+
+/** A table whose rows fall due, count by origin, and are claimed by a token. */
+export type ClaimableTable = {
+  readonly name: string;
+  readonly id: string;
+  readonly dueAt: string;
+  readonly owner: string;
+  /** Further conditions on the row `t`. */
+  readonly where: string;
+  /** Further assignments. */
+  readonly set?: string;
+};
+
+export type Claimed<Row> = { readonly token: string; readonly rows: readonly Row[] };
+
+type Parameters = {
+  readonly token: string;
+  readonly now: number;
+  readonly limit: number;
+  readonly perOrigin: number;
+};
+
+/**
+ * Claims due rows inside a write: in due order, at most `limit`, and so that not more than `perOrigin` rows of one
+ * origin are claimed at a time. It looks at the earliest rows; only when all of those must wait for their origins does
+ * it go through the origins, so a long queue for one hides nobody and costs little.
+ */
+export function createClaimDue<Row>(
+  { connection }: Database,
+  table: ClaimableTable,
+): (limit: number, perOrigin: number, now: Date) => Claimed<Row> {
+  const earliest = connection.prepare<Parameters, Row>(claimSql(table, earliestSql(table)));
+  const ofEveryOrigin = connection.prepare<Parameters, Row>(claimSql(table, everyOriginSql(table)));
+
+  return (limit, perOrigin, now) => {
+    const parameters = { token: randomUUID(), limit, perOrigin, now: now.getTime() };
+    const rows = earliest.all(parameters);
+    return { token: parameters.token, rows: rows.length > 0 ? rows : ofEveryOrigin.all(parameters) };
+  };
+}
+
+/** Answered from the due index alone. */
+function earliestSql({ name, id, dueAt, owner }: ClaimableTable): string {
+  return `
+    page AS MATERIALIZED (
+      SELECT ${id} AS id, origin, ${dueAt} AS due_at FROM ${name}
+       WHERE ${dueAt} <= @now AND ${owner} IS NULL ORDER BY ${dueAt} LIMIT 512)`;
+}
+
+/** Skips from origin to origin along an index: SQLite has no loose index scan of its own. */
+function everyOriginSql({ name, id, dueAt, owner, where }: ClaimableTable): string {
+  const next = (after: string) =>
+    `SELECT min(origin) FROM ${name} WHERE ${owner} IS NULL AND ${dueAt} IS NOT NULL ${after}`;
+  return `
+    origins(origin) AS (
+      ${next("")} UNION ALL
+      SELECT (${next("AND origin > o.origin")}) FROM origins o WHERE o.origin IS NOT NULL),
+    page AS MATERIALIZED (
+      SELECT p.${id} AS id, p.origin, p.${dueAt} AS due_at
+        FROM origins o LEFT JOIN busy b ON b.origin = o.origin JOIN ${name} p ON p.${id} IN (
+          SELECT t.${id} FROM ${name} t
+           WHERE t.origin = o.origin AND t.${owner} IS NULL AND t.${dueAt} <= @now AND ${where}
+           ORDER BY t.${dueAt} LIMIT @perOrigin)
+       WHERE coalesce(b.open, 0) < @perOrigin)`;
+}
+
+function claimSql({ name, id, owner, where, set }: ClaimableTable, page: string): string {
+  return `
+    WITH RECURSIVE
+    busy AS MATERIALIZED (SELECT origin, count(*) AS open FROM ${name} WHERE ${owner} IS NOT NULL GROUP BY origin),
+    ${page},
+    placed AS (
+      SELECT p.id, p.due_at, coalesce(b.open, 0)
+             + row_number() OVER (PARTITION BY p.origin ORDER BY p.due_at, p.id) AS place
+        FROM page p LEFT JOIN busy b ON b.origin = p.origin CROSS JOIN ${name} t
+       WHERE coalesce(b.open, 0) < @perOrigin AND t.${id} = p.id AND ${where})
+    UPDATE ${name} SET ${owner} = @token ${set ? `, ${set}` : ""}
+     WHERE ${id} IN (SELECT id FROM placed WHERE place <= @perOrigin ORDER BY due_at, id LIMIT @limit)
+    RETURNING *`;
+}
