@@ -19,6 +19,7 @@ const startsPerTurn = 32;
 /** The gate that all deliveries leave by: bounded in all and per origin; origins take turns. */
 export class Departures {
   readonly #limits: DepartureLimits;
+  readonly #onLow: () => void;
   readonly #origins = new Map<string, Origin>();
   /** Origins with something waiting and room, in turn. */
   readonly #ready = new Set<string>();
@@ -26,13 +27,15 @@ export class Departures {
   #waiting = 0;
   #scheduled = false;
 
-  constructor(limits: DepartureLimits) {
+  /** `onLow` is called when `isLow` becomes true. */
+  constructor(limits: DepartureLimits, onLow: () => void) {
     this.#limits = limits;
+    this.#onLow = onLow;
   }
 
-  /** Sends that have not started. */
-  get waiting(): number {
-    return this.#waiting;
+  /** Whether more should be brought: less is waiting than could be open at a time. */
+  get isLow(): boolean {
+    return this.#waiting < this.#limits.total;
   }
 
   /** Calls `start` when there is room, never within this call. Its promise holds the place, and must not reject. */
@@ -77,6 +80,7 @@ export class Departures {
   }
 
   #startSome(): void {
+    const wasLow = this.isLow;
     let left = startsPerTurn;
     for (const origin of this.#ready) {
       if (left === 0 || this.#open >= this.#limits.total) break;
@@ -84,6 +88,7 @@ export class Departures {
       if (this.#startNext(origin)) left -= 1;
       this.#refresh(origin);
     }
+    if (!wasLow && this.isLow) this.#onLow();
     this.#schedule();
   }
 

@@ -34,7 +34,7 @@ const openChunks = 256;
 
 export function createDistribution(deps: DistributionDeps): Distribution {
   const { store, limits, onError } = deps;
-  const departures = new Departures(limits);
+  const departures = new Departures(limits, deps.nudgeFanOut);
   const publications = new SharedPublications(store.publications);
   const shared = { ...deps, departures, attempt: createAttempt(deps) };
   const catchUpDeps = { ...shared, behind: store.behind, publications };
@@ -56,7 +56,7 @@ export function createDistribution(deps: DistributionDeps): Distribution {
   };
   const fanOut: Pool<ChunkClaim> = new Pool({
     limit: openChunks,
-    claim: (_free, now) => (departures.waiting < limits.total ? claimChunk(store, now) : Promise.resolve([])),
+    claim: (_free, now) => (departures.isLow ? claimChunk(store, now) : Promise.resolve([])),
     handle: (chunk) => publications.use(chunk, (publication) => runChunk(chunkDeps, chunk, publication)),
     onRoom: deps.nudgeFanOut,
     onError,

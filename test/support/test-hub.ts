@@ -60,7 +60,10 @@ export async function openTestHub(options: TestHubOptions = {}): Promise<TestHub
       await hub.drain();
     },
     async publish(...topics) {
-      const response = await post([["hub.mode", "publish"], ...topics.map((topic): [string, string] => ["hub.url", topic])]);
+      const response = await post([
+        ["hub.mode", "publish"],
+        ...topics.map((topic): [string, string] => ["hub.url", topic]),
+      ]);
       if (response.status !== 204) throw new Error(`${response.status}: ${await response.text()}`);
       await hub.drain();
     },

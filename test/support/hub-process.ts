@@ -1,0 +1,40 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+
+export type HubProcess = {
+  readonly url: string;
+  /** Sends a signal and resolves with the exit code, null after a signal that kills. */
+  end(signal: NodeJS.Signals): Promise<number | null>;
+};
+
+/** A hub in a process of its own, as an operator runs it, so that it can be killed. `settings` are CARILLON_* without the prefix. */
+export async function startHubProcess(settings: Readonly<Record<string, string>>): Promise<HubProcess> {
+  const given = Object.fromEntries(Object.entries(settings).map(([name, value]) => [`CARILLON_${name}`, value]));
+  const child = spawn(process.execPath, ["src/main.ts", "serve"], {
+    env: { PATH: process.env["PATH"], CARILLON_PORT: "0", CARILLON_ALLOW_CIDRS: "127.0.0.0/8", ...given },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const exited = once(child, "exit");
+  const url = await Promise.race([printedUrl(child), exited.then(() => undefined)]);
+  if (url === undefined) throw new Error(`the hub ended with ${child.exitCode} before it was up`);
+  return {
+    url,
+    async end(signal) {
+      child.kill(signal);
+      await exited;
+      return child.exitCode;
+    },
+  };
+}
+
+/** Goes on reading afterwards, so that the hub never writes into a closed pipe. */
+function printedUrl({ stdout }: ChildProcess): Promise<string> {
+  return new Promise((resolve) => {
+    if (stdout === null) return;
+    createInterface({ input: stdout }).on("line", (line) => {
+      const url = /^hub\s+(http\S+)/.exec(line)?.[1];
+      if (url !== undefined) resolve(url);
+    });
+  });
+}
