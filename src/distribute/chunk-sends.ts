@@ -10,8 +10,8 @@ export type Send = {
   departure: Departure | undefined;
   /** Monotonic; absent while it waits for its turn, and after it was cut short. */
   startedMs: number | undefined;
-  /** Set once its subscription fell behind while it ran: what its row is claimed by, and when that is on disk. */
-  detached: { readonly token: string; readonly recorded: Promise<void> } | undefined;
+  /** Set once its subscription fell behind while it ran: takes what the attempt shows, `undefined` if it was cut short. */
+  detach: ((judgement: Judgement | undefined) => void) | undefined;
 };
 
 /** What has become of a chunk's deliveries since the last checkpoint, and which are still to do. */
@@ -28,7 +28,7 @@ export class ChunkSends {
     this.#chunk = chunk;
     const toSend = (recipient: Recipient): [number, Send] => [
       recipient.subscriptionId,
-      { recipient, departure: undefined, startedMs: undefined, detached: undefined },
+      { recipient, departure: undefined, startedMs: undefined, detach: undefined },
     ];
     this.todo = new Map(chunk.recipients.map(toSend));
   }

@@ -88,7 +88,7 @@ class ChunkRun {
   }
 
   async wait(): Promise<void> {
-    await this.#bell.wait(checkpointMs, this.#deps.cut);
+    await this.#bell.wait(checkpointMs);
     if (this.#deps.stopping.aborted) this.withdrawAll();
   }
 
@@ -134,29 +134,24 @@ class ChunkRun {
     send.startedMs = this.#clock.monotonicMs();
     const attempted = await this.#deps.attempt(this.#publication, send.recipient, 1);
     send.startedMs = undefined;
-    if (!isAnswered(attempted)) this.#bell.ring();
-    else this.#finish(send, attempted);
+    const judgement = this.#judge(send, attempted);
+    if (send.detach !== undefined) send.detach(judgement);
+    else this.#finish(send, judgement);
   }
 
-  #finish(send: Send, attempted: Attempted & { readonly answer: NonNullable<Attempted["answer"]> }): void {
-    const { subscriptionId, generation } = send.recipient;
+  /** An attempt that was cut short has not happened: its delivery stays on the to-do list. */
+  #judge({ recipient }: Send, attempted: Attempted): Judgement | undefined {
+    if (!isAnswered(attempted)) return undefined;
     const { topicId, seq } = this.#chunk;
+    const { subscriptionId, generation } = recipient;
     const delivery = { topicId, seq, subscriptionId, generation };
-    const judgement = judgeAttempt(delivery, 1, attempted, this.#clock.now(), this.#deps.judge);
-    if (send.detached !== undefined) {
-      this.#deps.adopt(this.#settleDetached(send, send.detached, judgement));
-      return;
-    }
-    this.#sends.settle(send, judgement);
+    return judgeAttempt(delivery, 1, attempted, this.#clock.now(), this.#deps.judge);
+  }
+
+  #finish(send: Send, judgement: Judgement | undefined): void {
+    if (judgement !== undefined) this.#sends.settle(send, judgement);
     const { todo, settled } = this.#sends;
     if (todo.size === 0 || settled >= checkpointSends || this.#deps.stopping.aborted) this.#bell.ring();
-  }
-
-  /** Its row must be there before it can be settled. */
-  async #settleDetached(send: Send, { token, recorded }: NonNullable<Send["detached"]>, judgement: Judgement) {
-    await recorded;
-    const { subscriptionId } = send.recipient;
-    await this.#deps.settleDetached({ subscriptionId, seq: this.#chunk.seq, token }, judgement);
   }
 
   #leaveUnstarted(send: Send, age: number): void {
@@ -166,7 +161,25 @@ class ChunkRun {
 
   #detach(send: Send): void {
     const token = randomUUID();
-    send.detached = { token, recorded: this.#recorded.promise };
+    const answered = Promise.withResolvers<Judgement | undefined>();
+    send.detach = answered.resolve;
     this.#sends.leave(send, this.#clock.now(), token);
+    this.#deps.adopt(this.#settleDetached(send, token, answered.promise, this.#recorded.promise));
+  }
+
+  /** Its row must be there before it can be settled. */
+  async #settleDetached(
+    { recipient }: Send,
+    token: string,
+    answered: Promise<Judgement | undefined>,
+    recorded: Promise<void>,
+  ): Promise<void> {
+    const judgement = await answered;
+    await recorded;
+    if (judgement === undefined) return;
+    await this.#deps.settleDetached(
+      { subscriptionId: recipient.subscriptionId, seq: this.#chunk.seq, token },
+      judgement,
+    );
   }
 }

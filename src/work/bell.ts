@@ -16,21 +16,21 @@ export class Bell {
   }
 
   /** Waits for a ring, for `ms` at most, or until `signal`. */
-  async wait(ms: number, signal: AbortSignal): Promise<void> {
-    if (!this.#rung && !signal.aborted) await this.#sleep(ms, signal);
+  async wait(ms: number, signal?: AbortSignal): Promise<void> {
+    if (!this.#rung && !signal?.aborted) await this.#sleep(ms, signal);
     this.#rung = false;
   }
 
-  #sleep(ms: number, signal: AbortSignal): Promise<void> {
+  #sleep(ms: number, signal: AbortSignal | undefined): Promise<void> {
     return new Promise((resolve) => {
       const wake = () => {
         cancel();
-        signal.removeEventListener("abort", wake);
+        signal?.removeEventListener("abort", wake);
         this.#wake = () => undefined;
         resolve();
       };
       const cancel = this.#clock.after(ms, wake);
-      signal.addEventListener("abort", wake);
+      signal?.addEventListener("abort", wake);
       this.#wake = wake;
     });
   }
