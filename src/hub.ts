@@ -11,6 +11,7 @@ import { createStages, type Stages } from "./stages.ts";
 import { openSqliteStore } from "./store/sqlite/sqlite-store.ts";
 import type { Store } from "./store/store.ts";
 import { version } from "./version.ts";
+import { CleanupStack } from "./work/cleanup-stack.ts";
 import { drainWorkers, finishWorkers, runWorkers } from "./workers.ts";
 
 /** What a test may put in place of the real thing. */
@@ -79,7 +80,16 @@ type RunningHub = AsyncDisposable & {
 };
 
 async function startHub(config: Config, overrides: Overrides): Promise<RunningHub> {
-  await using stack = new AsyncDisposableStack();
+  const stack = new CleanupStack();
+  try {
+    return await openParts(config, overrides, stack);
+  } catch (error) {
+    await stack[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+async function openParts(config: Config, overrides: Overrides, stack: CleanupStack): Promise<RunningHub> {
   const { clock = systemClock, log = createLog(config.logLevel), random = Math.random } = overrides;
   const store = stack.use(openSqliteStore(config.databaseFile, migrationsFolder));
   const outbound = stack.use(
@@ -110,12 +120,11 @@ async function startHub(config: Config, overrides: Overrides): Promise<RunningHu
     await finishWorkers(stages.workers);
     clearTimeout(timer);
   };
-  const kept = stack.move();
   return {
     stages,
     listening,
     store,
     drain: () => drainWorkers(stages.workers, clock, stopping.signal),
-    [Symbol.asyncDispose]: () => kept.disposeAsync(),
+    [Symbol.asyncDispose]: () => stack[Symbol.asyncDispose](),
   };
 }

@@ -1,0 +1,29 @@
+import { readFile } from "node:fs/promises";
+
+import { expect, test } from "vitest";
+
+type Lockfile = { readonly packages: Readonly<Record<string, Readonly<Record<string, unknown>>>> };
+
+async function readLockfile(): Promise<Lockfile["packages"]> {
+  const file = await readFile(new URL("../package-lock.json", import.meta.url), "utf8");
+  // npm writes it in this shape.
+  return (JSON.parse(file) as Lockfile).packages;
+}
+
+test("installing needs no compiler: the lockfile tells npm that better-sqlite3 brings its binaries", async () => {
+  const packages = await readLockfile();
+
+  // npm leaves this field of the package out of the lockfile, and npm 10 then builds. Put it back after `npm install`.
+  expect(packages["node_modules/better-sqlite3"]?.["gypfile"]).toBe(false);
+});
+
+test("npm ci works everywhere: every package that is named for some platform is in the lockfile", async () => {
+  const packages = await readLockfile();
+  const missing = Object.entries(packages).flatMap(([path, entry]) =>
+    Object.keys(entry["optionalDependencies"] ?? {}).filter(
+      (name) => !(`node_modules/${name}` in packages) && !(`${path}/node_modules/${name}` in packages),
+    ),
+  );
+
+  expect(missing).toEqual([]);
+});
