@@ -1,0 +1,37 @@
+import type { Config } from "../config.ts";
+
+export type Started = {
+  readonly version: string;
+  readonly url: string;
+  readonly listening: { readonly host: string; readonly port: number };
+  /** The database file did not exist before. */
+  readonly isNew: boolean;
+};
+
+/** What `serve` tells once the hub runs: where it is, what to put into a feed, how to try it, what is risky. */
+export function describeStart(config: Config, { version, url, listening, isNew }: Started): readonly string[] {
+  const href = url.replaceAll("&", "&amp;");
+  const reach = config.publicUrl === undefined ? "   only this machine: set CARILLON_PUBLIC_URL to go live" : "";
+  return [
+    `Carillon ${version} is running; Ctrl-C stops it`,
+    "",
+    `hub        ${url}${reach}`,
+    `listening  ${listening.host} port ${listening.port}`,
+    `data       ${config.databaseFile}${isNew ? " (new)" : ""}`,
+    `advertise  <link rel="hub" href="${href}"/>`,
+    `           <link rel="self" href="FEED URL"/>`,
+    `ping       curl -i -d hub.mode=publish --data-urlencode hub.url=FEED_URL ${url}`,
+    ...describeReach(config.allowCidrs),
+    "",
+  ];
+}
+
+function describeReach(allowCidrs: readonly string[]): readonly string[] {
+  if (allowCidrs.length > 0) {
+    return [`warning    CARILLON_ALLOW_CIDRS is set: topics and callbacks may live in ${allowCidrs.join(", ")}`];
+  }
+  return [
+    "local try  feeds and callbacks on this machine are refused, unless you set",
+    "           CARILLON_ALLOW_CIDRS=127.0.0.0/8,::1/128",
+  ];
+}

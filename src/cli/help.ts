@@ -1,0 +1,24 @@
+import { describeSettings } from "../config/settings.ts";
+
+/** `carillon --help`. */
+export function describeUsage(): string {
+  return `Carillon, a WebSub hub
+
+usage: carillon [COMMAND] [SETTINGS]
+
+commands
+  serve       run the hub (also without a command)
+  demo        run the hub with a sample publisher and a sample subscriber
+  config      print every setting, its value and where it comes from
+  --help      this text
+  --version   the version
+
+settings (in parentheses: the default)
+${describeSettings()}
+
+exit codes
+  0  stopped in order by SIGINT or SIGTERM
+  1  could not start, or failed
+  2  wrong command or settings
+  130, 143  cut short by a second SIGINT or SIGTERM`;
+}

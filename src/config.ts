@@ -1,0 +1,86 @@
+import { gather, type Environment, type Gathered } from "./config/gather.ts";
+import { settingsSchema, type SettingKey } from "./config/schema.ts";
+import { settings } from "./config/settings.ts";
+import type { SignatureMethod } from "./model/signature-method.ts";
+
+/** Every setting of the hub, checked. */
+export type Config = {
+  readonly host: string;
+  readonly port: number;
+  /** Serialised by URL, so it always ends in a path. Absent: http://localhost:PORT/, known once listening. */
+  readonly publicUrl: string | undefined;
+  /** Path of the SQLite file. */
+  readonly databaseFile: string;
+  readonly allowCidrs: readonly string[];
+  readonly leaseMinSeconds: number;
+  readonly leaseDefaultSeconds: number;
+  readonly leaseMaxSeconds: number;
+  readonly retryDelaysSeconds: readonly number[];
+  readonly signatureMethod: SignatureMethod;
+  /** Callback host pattern (`example.com`, `*.example.com`) to method; first match wins. */
+  readonly signatureMethodByHost: readonly (readonly [pattern: string, method: SignatureMethod])[];
+  readonly topicMaxBytes: number;
+  readonly fetchMinIntervalSeconds: number;
+  readonly topicPolicy: "open" | "advertised";
+  readonly topicAllow: readonly string[];
+  readonly topicDeny: readonly string[];
+  readonly callbackDeny: readonly string[];
+  readonly hostConcurrency: number;
+  readonly maxInFlight: number;
+  readonly logLevel: "fatal" | "error" | "warn" | "info" | "debug" | "trace" | "silent";
+};
+
+/** The settings are wrong. The message lists every fault, one a line. */
+export class SettingsError extends Error {
+  override readonly name = "SettingsError";
+  readonly faults: readonly string[];
+
+  constructor(faults: readonly string[]) {
+    super(["the settings are wrong:", ...faults].join("\n  "));
+    this.faults = faults;
+  }
+}
+
+/** A setting as `carillon config` shows it. */
+export type SettingInForce = {
+  readonly name: string;
+  readonly text: string;
+  readonly from: "default" | "environment" | "flag";
+};
+
+/**
+ * The settings from flags, environment and defaults, in this order. Empty means unset; CARILLON_TEST_* is
+ * ignored. Throws one SettingsError with every fault: unknown names, flags without value, values that
+ * break their rule.
+ */
+export function loadConfig(env: Environment, argv: readonly string[]): Config {
+  const gathered = gather(env, argv);
+  const result = settingsSchema.safeParse(textsToJudge(gathered));
+  const faults = [...gathered.faults, ...(result.error?.issues ?? []).map((issue) => tellFault(issue, gathered))];
+  if (!result.success || faults.length > 0) throw new SettingsError(faults);
+  const { databaseUrl, publicUrl, ...rest } = result.data;
+  return { ...rest, databaseFile: databaseUrl, publicUrl };
+}
+
+/** Every setting as written, or what is used in its place, and where it comes from. Throws like loadConfig. */
+export function explainConfig(env: Environment, argv: readonly string[]): readonly SettingInForce[] {
+  const config: Readonly<Record<string, unknown>> = loadConfig(env, argv);
+  const { given } = gather(env, argv);
+  return settings.map(({ key, name, fallback }) => {
+    const said = given.get(key);
+    if (said !== undefined && said.text !== "") return { name, text: said.text, from: said.from };
+    const used = config[key];
+    return { name, text: typeof used === "number" ? String(used) : fallback, from: "default" };
+  });
+}
+
+function textsToJudge({ given }: Gathered): Partial<Record<SettingKey, string>> {
+  return Object.fromEntries([...given].filter(([, said]) => said.text !== "").map(([key, said]) => [key, said.text]));
+}
+
+function tellFault(issue: { path: PropertyKey[]; message: string }, { given }: Gathered): string {
+  const setting = settings.find(({ key }) => key === issue.path[0]);
+  const said = setting && given.get(setting.key);
+  const label = said?.label ?? setting?.name ?? "a setting";
+  return `${label} is "${said?.text ?? setting?.fallback ?? ""}": ${issue.message}`;
+}

@@ -1,0 +1,133 @@
+import { z } from "zod";
+import { signatureMethods, type SignatureMethod } from "../model/signature-method.ts";
+import { settleLease, usualLease } from "./lease-bounds.ts";
+import * as rules from "./rules.ts";
+
+// Every setting, once: its rule, its default (as one would write it) and its meaning. Names of variables
+// and flags follow from the keys; help, `carillon config`, the README's table and all checks follow from this.
+
+/** 300 years: a longer lease or wait would leave the range of dates. */
+const maxSeconds = 10_000_000_000;
+const seconds = rules.wholeNumber(1, maxSeconds);
+const patterns = rules.list(
+  "a URL prefix (https://example.com/a/) or a host (example.com, *.example.com)",
+  rules.readPattern,
+);
+const cidrs = rules.list("a network in CIDR notation, such as 10.0.0.0/8 or fd00::/8", rules.readCidr);
+
+export const shape = {
+  host: rules
+    .rule("an IP address or a host name, without port or brackets", rules.readListenHost)
+    .prefault("127.0.0.1")
+    .meta({ description: "address to listen on" }),
+  port: rules.wholeNumber(0, 65_535).prefault("8080").meta({
+    description: "port to listen on; 0 takes any free one, which is printed",
+  }),
+  publicUrl: rules
+    .rule("an http(s) URL without query, fragment, user or password", rules.readPublicUrl)
+    .optional()
+    .meta({ description: "the hub URL that topics advertise", shown: "http://localhost:PORT/" }),
+  databaseUrl: rules
+    .rule("file: and a path (file:data/carillon.db); this version knows no other database", rules.readDatabaseFile)
+    .prefault("file:data/carillon.db")
+    .meta({ description: "the SQLite file that holds everything" }),
+  allowCidrs: cidrs.prefault("").meta({
+    description:
+      "comma list of otherwise forbidden networks that topics and callbacks may live in; also opens names such as localhost when every address they resolve to lies inside",
+  }),
+  leaseMinSeconds: seconds.optional().meta({
+    description: "shortest lease granted; shorter requests get this one",
+    shown: String(usualLease.leaseMinSeconds),
+  }),
+  leaseDefaultSeconds: seconds.optional().meta({
+    description: "lease granted when none is asked for",
+    shown: String(usualLease.leaseDefaultSeconds),
+  }),
+  leaseMaxSeconds: seconds.optional().meta({
+    description:
+      "longest lease granted; longer requests get this one. Bounds that are not set give way to those that are",
+    shown: String(usualLease.leaseMaxSeconds),
+  }),
+  retryDelaysSeconds: rules
+    .list(`a whole number of seconds from 1 to ${maxSeconds}`, (part) => rules.readWholeNumber(part, 1, maxSeconds))
+    .refine((delays) => delays.length > 0, "must be a comma list of at least one delay in seconds")
+    .prefault("5,60,300,1800,7200,18000,36000")
+    .meta({
+      description:
+        "comma list: the wait before each further attempt of a delivery, lengthened at random by at most 20 %",
+    }),
+  signatureMethod: rules.oneOf(signatureMethods).prefault("sha256").meta({
+    description: "how deliveries are signed: sha1, sha256, sha384 or sha512",
+  }),
+  signatureMethodByHost: rules
+    .list(
+      `HOST=METHOD with a host (example.com, *.example.com) and one of ${signatureMethods.join(", ")}`,
+      readMethodOfHost,
+    )
+    .prefault("")
+    .meta({ description: "comma list of HOST=METHOD that overrides it by callback host; the first match wins" }),
+  topicMaxBytes: rules.wholeNumber(1, 1_000_000_000).prefault("10485760").meta({
+    description: "a larger topic is a failed fetch",
+  }),
+  fetchMinIntervalSeconds: rules.wholeNumber(0, maxSeconds).prefault("1").meta({
+    description: "pings of a topic that come sooner are merged into one later fetch; 0 means no wait",
+  }),
+  topicPolicy: rules.oneOf(["open", "advertised"]).prefault("open").meta({
+    description: "open: any topic; advertised: only topics that name this hub",
+  }),
+  topicAllow: patterns.prefault("").meta({
+    description: "comma list of URL prefixes or hosts (*.example.com): when set, only these topics",
+  }),
+  topicDeny: patterns.prefault("").meta({ description: "comma list of URL prefixes or hosts: never these topics" }),
+  callbackDeny: patterns
+    .prefault("")
+    .meta({ description: "comma list of URL prefixes or hosts: never these callbacks" }),
+  hostConcurrency: rules.wholeNumber(1, 10_000).prefault("64").meta({
+    description: "most open requests to one origin; pacing starts at 4 and grows towards it",
+  }),
+  maxInFlight: rules.wholeNumber(1, 100_000).prefault("1000").meta({ description: "most open deliveries in all" }),
+  logLevel: rules.oneOf(["fatal", "error", "warn", "info", "debug", "trace", "silent"]).prefault("info").meta({
+    description: "fatal, error, warn, info, debug, trace or silent",
+  }),
+};
+
+/** Takes the texts by key, absent where unset. The bounds of a lease are compared although other settings are wrong. */
+export const settingsSchema = z
+  .object(shape)
+  .refine((lease) => isOrdered(lease.leaseMinSeconds, lease.leaseMaxSeconds), {
+    path: ["leaseMinSeconds"],
+    message: "must not exceed the longest lease",
+    when: always,
+  })
+  .refine((lease) => isOrdered(lease.leaseMinSeconds, lease.leaseDefaultSeconds), {
+    path: ["leaseDefaultSeconds"],
+    message: "must not be below the shortest lease",
+    when: always,
+  })
+  .refine((lease) => isOrdered(lease.leaseDefaultSeconds, lease.leaseMaxSeconds), {
+    path: ["leaseDefaultSeconds"],
+    message: "must not exceed the longest lease",
+    when: always,
+  })
+  .transform((texts) => ({ ...texts, ...settleLease(texts) }));
+
+export type SettingKey = keyof typeof shape;
+
+/** The keys in the order in which people read them. */
+export const settingKeys = Object.keys(shape) as readonly SettingKey[];
+
+function readMethodOfHost(part: string): readonly [string, SignatureMethod] | undefined {
+  const [host = "", wanted, ...rest] = part.split("=").map((text) => text.trim());
+  const method = signatureMethods.find((known) => known === wanted);
+  const pattern = rules.readHostPattern(host);
+  return method === undefined || pattern === undefined || rest.length > 0 ? undefined : [pattern, method];
+}
+
+function always(): boolean {
+  return true;
+}
+
+// A bound that is unset, or that broke its own rule, contradicts nothing.
+function isOrdered(low: unknown, high: unknown): boolean {
+  return typeof low !== "number" || typeof high !== "number" || low <= high;
+}
