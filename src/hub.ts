@@ -100,19 +100,21 @@ async function openParts(config: Config, overrides: Overrides, stack: CleanupSta
       userAgent: `Carillon/${version}`,
     }),
   );
+  const stopping = new AbortController();
+  const cut = new AbortController();
   let finish = () => Promise.resolve();
   stack.defer(() => finish());
   const listening = stack.use(await listen(config.host, config.port, (request) => app.fetch(request)));
   const address = createHubAddress(config.publicUrl ?? `http://localhost:${listening.port}/`, listening);
-  const stopping = new AbortController();
-  const cut = new AbortController();
+  stack.defer(async () => {
+    stopping.abort();
+  });
   const signals = { stopping: stopping.signal, cut: cut.signal };
   const stages = createStages({ config, clock, log, random, store, outbound, address, signals });
   const app = createApp({ steps: stages.hub, assertReady: () => store.assertWritable(clock.now()), log });
   const working = overrides.manual ? Promise.resolve() : runWorkers(stages.workers, clock, log, stopping.signal);
 
   finish = async () => {
-    stopping.abort();
     const timer = setTimeout(() => {
       cut.abort();
     }, finishMs);

@@ -59,10 +59,11 @@ export function createStages(deps: StageDeps): Stages {
     log.error({ err }, "a piece of work failed");
   };
   const minIntervalMs = config.fetchMinIntervalSeconds * 1000;
-  /** A ping may be due only when the topic's minimum interval is over. */
+  /** A ping may be due only when the topic's minimum interval is over; beyond the poll that finds it anyway. */
+  const ringLater = createRingLater(clock, bells.fetch, Math.min(minIntervalMs, pollMs));
   const nudgeFetch = () => {
     bells.fetch.ring();
-    if (minIntervalMs > 0) clock.after(minIntervalMs, () => bells.fetch.ring());
+    ringLater();
   };
   const verify = createVerification(deps, bells.verify, onError);
   const fetch = createFetching(deps, bells, nudgeFetch, onError);
@@ -77,6 +78,19 @@ export function createStages(deps: StageDeps): Stages {
       { name: "catch-up", bell: bells.catchUp, step: catchUp.step, pollMs, pool: catchUp },
       { name: "upkeep", bell: bells.upkeep, step: createUpkeep(store), pollMs: upkeepMs },
     ],
+  };
+}
+
+/** One ring `ms` after the first of any number of calls. */
+function createRingLater(clock: Clock, bell: Bell, ms: number): () => void {
+  let isSet = false;
+  return () => {
+    if (isSet || ms === 0) return;
+    isSet = true;
+    clock.after(ms, () => {
+      isSet = false;
+      bell.ring();
+    });
   };
 }
 

@@ -38,12 +38,13 @@ export async function runWorkers(
 /** Runs the workers' steps until nothing is due and nothing is in the works. For tests, in place of `runWorkers`. */
 export async function drainWorkers(workers: readonly Worker[], clock: Clock, signal: AbortSignal): Promise<void> {
   for (;;) {
+    // What ends during the round may leave work to a stage that the round has passed.
+    const wasIdle = !workers.some(({ pool }) => pool?.busy);
     let handled = 0;
     for (const worker of workers) handled += await worker.step(clock.now(), signal);
-    if (handled > 0) continue;
     const busy = workers.flatMap(({ pool }) => (pool?.busy ? [pool] : []));
-    if (busy.length === 0) return;
-    await Promise.race(busy.map((pool) => pool.next()));
+    if (handled === 0 && wasIdle && busy.length === 0) return;
+    if (handled === 0 && busy.length > 0) await Promise.race(busy.map((pool) => pool.next()));
   }
 }
 

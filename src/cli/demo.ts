@@ -5,7 +5,6 @@ import { join } from "node:path";
 import { loadConfig } from "../config.ts";
 import type { Environment } from "../config/gather.ts";
 import { createHub } from "../hub.ts";
-import { CleanupStack } from "../work/cleanup-stack.ts";
 import type { Terminal } from "./command.ts";
 import { createScreen } from "./demo-screen.ts";
 import { openShop } from "./demo-shop.ts";
@@ -17,23 +16,25 @@ import { openWarehouse } from "./demo-warehouse.ts";
  */
 export async function demo(argv: readonly string[], { env, print, stopped }: Terminal): Promise<void> {
   const tell = createScreen(print);
-  await using stack = new CleanupStack();
-  const folder = await mkdtemp(join(tmpdir(), "carillon-demo-"));
-  stack.defer(() => rm(folder, { recursive: true }));
-  const hub = createHub(loadConfig(demoEnvironment(env, folder), argv));
+  await using folder = await openFolder();
   // Opened last, closed first: shop and warehouse go before the hub, so nobody waits for an answer.
-  stack.use(hub);
+  await using hub = createHub(loadConfig(demoEnvironment(env, folder.path), argv));
   await hub.start();
   print(`A hub, a shop whose stock changes every 3 seconds, a warehouse that wants to know; Ctrl-C ends it\n`);
   tell("hub", "is running", hub.url);
-  const shop = stack.use(await openShop(hub.url, tell));
+  await using shop = await openShop(hub.url, tell);
   tell("shop", "serves its stock feed", shop.feed);
-  const warehouse = stack.use(await openWarehouse(hub.url, tell));
+  await using warehouse = await openWarehouse(hub.url, tell);
   await untilStopped(stopped, async () => {
     await warehouse.subscribe(shop.feed, stopped);
     await shop.openFor(stopped);
   });
   print("\nThe demo is over; its database is deleted");
+}
+
+async function openFolder(): Promise<AsyncDisposable & { readonly path: string }> {
+  const path = await mkdtemp(join(tmpdir(), "carillon-demo-"));
+  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true }) };
 }
 
 function demoEnvironment(env: Environment, folder: string): Environment {

@@ -47,12 +47,12 @@ export async function attemptDelivery(
     until: "status",
     signal: cut,
   });
-  return { answer: toAttemptAnswer(answer, clock.now()), at, durationMs: clock.monotonicMs() - startedMs };
+  return { answer: toAttemptAnswer(answer, clock.now(), cut), at, durationMs: clock.monotonicMs() - startedMs };
 }
 
-function toAttemptAnswer(answer: OutboundAnswer, now: Date): AttemptAnswer | undefined {
+function toAttemptAnswer(answer: OutboundAnswer, now: Date, cut: AbortSignal): AttemptAnswer | undefined {
   if (answer.kind === "failed") {
-    return answer.reason === "aborted" ? undefined : { kind: "failed", reason: `${answer.reason}: ${answer.detail}` };
+    return cut.aborted ? undefined : { kind: "failed", reason: `${answer.reason}: ${answer.detail}` };
   }
   const retryAfterSeconds = parseRetryAfter(answer.headers["retry-after"], now);
   return { kind: "answered", status: answer.status, retryAfterSeconds };

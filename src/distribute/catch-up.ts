@@ -1,7 +1,6 @@
 import type { Log } from "../log.ts";
 import type { CatchUpClaim } from "../model/delivery.ts";
 import { originOf } from "../model/origin.ts";
-import type { Publication } from "../model/publication.ts";
 import type { BehindStore } from "../store/behind-store.ts";
 import { persist } from "../work/persist.ts";
 import type { Attempted } from "./attempt.ts";
@@ -22,12 +21,10 @@ export type CatchUpDeps = DeliverDeps & {
  * cut short stays claimed; the next process begins by voiding that, and it counts for nothing.
  */
 export async function catchUp(deps: CatchUpDeps, claim: CatchUpClaim): Promise<void> {
-  await deps.publications.use(claim, async (publication) => {
-    const attempted = await depart(deps, publication, claim);
-    if (attempted === undefined || !isAnswered(attempted)) return;
-    const judgement = judgeAttempt(claim, claim.attempts + 1, attempted, deps.clock.now(), deps.judge);
-    await settleCatchUp(deps, claim, judgement);
-  });
+  const attempted = await depart(deps, claim);
+  if (attempted === undefined || !isAnswered(attempted)) return;
+  const judgement = judgeAttempt(claim, claim.attempts + 1, attempted, deps.clock.now(), deps.judge);
+  await settleCatchUp(deps, claim, judgement);
 }
 
 /** Writes how an attempt that owns a behind row ended. A claim that is lost meanwhile changes nothing. */
@@ -42,15 +39,16 @@ export async function settleCatchUp(
   if (settled === "more") deps.nudgeCatchUp();
 }
 
-/** Waits for its turn, then sends. `undefined`: the hub is stopping and it has not started. */
-function depart(deps: CatchUpDeps, publication: Publication, claim: CatchUpClaim): Promise<Attempted | undefined> {
-  return new Promise((resolve) => {
+/** Waits for its turn, then loads the publication and sends. `undefined`: the hub is stopping and it has not started. */
+function depart(deps: CatchUpDeps, claim: CatchUpClaim): Promise<Attempted | undefined> {
+  return new Promise((resolve, reject) => {
     const stop = () => {
       if (departure.withdraw()) resolve(undefined);
     };
     const departure = deps.departures.submit(originOf(claim.callback), async () => {
       deps.stopping.removeEventListener("abort", stop);
-      resolve(await deps.attempt(publication, claim, claim.attempts + 1));
+      const sent = deps.publications.use(claim, (publication) => deps.attempt(publication, claim, claim.attempts + 1));
+      await sent.then(resolve, reject);
     });
     deps.stopping.addEventListener("abort", stop);
     if (deps.stopping.aborted) stop();

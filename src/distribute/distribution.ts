@@ -3,6 +3,7 @@ import type { CatchUpClaim, ChunkClaim } from "../model/delivery.ts";
 import type { Publication } from "../model/publication.ts";
 import type { Recipient } from "../model/subscription.ts";
 import type { Store } from "../store/store.ts";
+import { persist } from "../work/persist.ts";
 import { Pool } from "../work/pool.ts";
 import { type AttemptDeps, attemptDelivery, type Attempted } from "./attempt.ts";
 import { catchUp, settleCatchUp } from "./catch-up.ts";
@@ -12,7 +13,7 @@ import type { JudgePolicy } from "./judge-attempt.ts";
 import { type ChunkDeps, runChunk } from "./run-chunk.ts";
 import { SharedPublications } from "./shared-publications.ts";
 
-export type DistributionDeps = Omit<AttemptDeps, "cut"> &
+export type DistributionDeps = AttemptDeps &
   Pick<DeliverDeps, "stopping" | "cut"> & {
     readonly store: Pick<Store, "fanOuts" | "behind" | "publications">;
     readonly limits: DepartureLimits;
@@ -35,7 +36,9 @@ const openChunks = 256;
 export function createDistribution(deps: DistributionDeps): Distribution {
   const { store, limits, onError } = deps;
   const departures = new Departures(limits, deps.nudgeFanOut);
-  const publications = new SharedPublications(store.publications);
+  const publications = new SharedPublications((key) =>
+    persist(deps.clock, deps.cut, () => store.publications.load(key)),
+  );
   const shared = { ...deps, departures, attempt: createAttempt(deps) };
   const catchUpDeps = { ...shared, behind: store.behind, publications };
 
@@ -56,7 +59,7 @@ export function createDistribution(deps: DistributionDeps): Distribution {
   };
   const fanOut: Pool<ChunkClaim> = new Pool({
     limit: openChunks,
-    claim: (_free, now) => (departures.isLow ? claimChunk(store, now) : Promise.resolve([])),
+    claim: (_free, now) => (departures.isLow ? claimChunk(deps, now) : Promise.resolve([])),
     handle: (chunk) => publications.use(chunk, (publication) => runChunk(chunkDeps, chunk, publication)),
     onRoom: deps.nudgeFanOut,
     onError,
@@ -65,12 +68,13 @@ export function createDistribution(deps: DistributionDeps): Distribution {
 }
 
 /** Pages of which everybody is behind make no chunk; they are passed over here. */
-async function claimChunk({ fanOuts }: DistributionDeps["store"], now: Date): Promise<readonly ChunkClaim[]> {
-  for (;;) {
-    const claimed = await fanOuts.claimChunk(now);
+async function claimChunk({ store, stopping }: DistributionDeps, now: Date): Promise<readonly ChunkClaim[]> {
+  while (!stopping.aborted) {
+    const claimed = await store.fanOuts.claimChunk(now);
     if (claimed.kind === "chunk") return [claimed.chunk];
-    if (claimed.kind === "idle") return [];
+    if (claimed.kind === "idle") break;
   }
+  return [];
 }
 
 /** A fault of our own in one delivery is told and counts as a failure: it must not take the others with it. */

@@ -39,13 +39,16 @@ export type ChunkDeps = DeliverDeps & {
 export async function runChunk(deps: ChunkDeps, chunk: ChunkClaim, publication: Publication): Promise<void> {
   const run = new ChunkRun(deps, chunk, publication);
   deps.stopping.addEventListener("abort", run.wake);
-  run.submitAll();
-  do {
-    await run.wait();
-    await run.leaveOverdue();
-  } while (await run.checkpoint());
-  run.withdrawAll();
-  deps.stopping.removeEventListener("abort", run.wake);
+  try {
+    run.submitAll();
+    do {
+      await run.wait();
+      await run.leaveOverdue();
+    } while (await run.checkpoint());
+  } finally {
+    run.withdrawAll();
+    deps.stopping.removeEventListener("abort", run.wake);
+  }
 }
 
 class ChunkRun {
@@ -98,7 +101,8 @@ class ChunkRun {
     const nowMs = this.#clock.monotonicMs();
     const age = nowMs - this.#startedMs;
     if (age < hurriedDeadlineMs) return;
-    const hurried = await this.#deps.fanOuts.isLaterWaiting(this.#chunk);
+    const isLaterWaiting = () => this.#deps.fanOuts.isLaterWaiting(this.#chunk);
+    const hurried = await persist(this.#clock, this.#deps.cut, isLaterWaiting);
     const deadlineMs = hurried ? hurriedDeadlineMs : softDeadlineMs;
     for (const send of this.#sends.todo.values()) {
       if (send.startedMs === undefined) this.#leaveUnstarted(send, age);

@@ -16,7 +16,9 @@ export type AppDeps = {
 /** Everything the hub serves, and the only place where errors become answers. */
 export function createApp({ steps, assertReady, log }: AppDeps): Hono {
   const app = new Hono();
-  app.use(secureHeaders({ contentSecurityPolicy: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } }));
+  const contentSecurityPolicy = { defaultSrc: ["'none'"], frameAncestors: ["'none'"] };
+  // Whether a host and all below it speak https is for its operator's proxy to say, not for one program on it.
+  app.use(secureHeaders({ contentSecurityPolicy, strictTransportSecurity: false }));
   app.route("/", hubRoutes(steps));
   app.route("/", healthRoutes(assertReady));
   app.notFound((c) => answerError(c, new HubError("not_found", "there is nothing at this address")));

@@ -1,9 +1,9 @@
 import { type Context, Hono } from "hono";
-import { bodyLimit } from "hono/body-limit";
 
 import { HubError } from "../errors.ts";
 import type { Mode } from "../model/intent.ts";
-import { parseForm } from "./form.ts";
+import { quote } from "../model/quote.ts";
+import { parseForm, readText } from "./form.ts";
 
 /** Where the hub answers, each with and without a trailing slash and without a redirect, which would lose a POST. */
 export const hubPaths = ["/", "/hub", "/hub/", "/subscribe", "/subscribe/", "/publish", "/publish/"] as const;
@@ -15,41 +15,19 @@ export type HubSteps = {
   readonly describe: () => string;
 };
 
-const formLimit = bodyLimit({
-  maxSize: 64 * 1024,
-  onError: () => {
-    throw new HubError("too_large", "the request body exceeds 64 KiB");
-  },
-});
-
 /** The hub URL (§5.1, §6). Answers once the request is stored, never after acting on it (§5.1.2). */
 export function hubRoutes(steps: HubSteps): Hono {
   const routes = new Hono();
   for (const path of hubPaths) {
     routes.get(path, (c) => c.text(steps.describe()));
-    routes.post(
-      path,
-      (c, next) => acceptQuery(c, steps, next),
-      formLimit,
-      (c) => acceptForm(c, steps),
-    );
+    routes.post(path, (c) => accept(c, steps));
     routes.all(path, (c) => c.text("POST a form here; see GET\n", 405, { Allow: "GET, HEAD, POST" }));
   }
   return routes;
 }
 
-/** A ping may come in the query string of somebody else's webhook, whatever its body is. */
-async function acceptQuery(c: Context, steps: HubSteps, next: () => Promise<void>): Promise<Response | void> {
-  const text = new URL(c.req.url).search.slice(1);
-  const query = text === "" ? new URLSearchParams() : parseForm(text);
-  if (query.get("hub.mode") !== "publish") return next();
-  await steps.acceptPing(query);
-  return c.body(null, 204);
-}
-
-async function acceptForm(c: Context, steps: HubSteps): Promise<Response> {
-  assertForm(c.req.header("content-type"));
-  const form = parseForm(await readText(c));
+async function accept(c: Context, steps: HubSteps): Promise<Response> {
+  const form = await readParameters(c);
   const mode = form.get("hub.mode");
   switch (mode) {
     case "subscribe":
@@ -59,24 +37,37 @@ async function acceptForm(c: Context, steps: HubSteps): Promise<Response> {
     case "publish":
       await steps.acceptPing(form);
       return c.body(null, 204);
-    default:
-      throw new HubError("invalid_request", "hub.mode must be subscribe, unsubscribe or publish");
+    default: {
+      const fault = mode ? `hub.mode ${quote(mode)} must be` : "hub.mode is missing; it must be";
+      throw new HubError("invalid_request", `${fault} subscribe, unsubscribe or publish`);
+    }
   }
+}
+
+/**
+ * A ping may come in the query string of somebody else's webhook, whatever its body is, unless that is a form which
+ * says itself what it wants.
+ */
+async function readParameters(c: Context): Promise<URLSearchParams> {
+  const query = parseForm(new URL(c.req.url).search.slice(1));
+  if (query.get("hub.mode") !== "publish") return readForm(c);
+  const form = await readForm(c).catch((error: unknown) => {
+    if (error instanceof HubError) return new URLSearchParams();
+    throw error;
+  });
+  return form.has("hub.mode") ? form : query;
 }
 
 /** §5.1. A missing type is taken for a form. */
-function assertForm(contentType: string | undefined): void {
-  const type = contentType?.split(";")[0]?.trim().toLowerCase();
+function assertForm(contentType = ""): void {
+  const type = contentType.split(";")[0]?.trim().toLowerCase();
   if (type && type !== "application/x-www-form-urlencoded") {
-    throw new HubError("invalid_request", "Content-Type must be application/x-www-form-urlencoded");
+    const fault = `Content-Type ${quote(contentType)} must be`;
+    throw new HubError("invalid_request", `${fault} application/x-www-form-urlencoded`);
   }
 }
 
-async function readText(c: Context): Promise<string> {
-  try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(await c.req.arrayBuffer());
-  } catch (cause) {
-    if (cause instanceof HubError) throw cause;
-    throw new HubError("invalid_request", "the request body is not UTF-8, or broke off", { cause });
-  }
+async function readForm(c: Context): Promise<URLSearchParams> {
+  assertForm(c.req.header("content-type"));
+  return parseForm(await readText(c.req.raw));
 }

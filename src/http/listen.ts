@@ -35,7 +35,7 @@ function isSocketAddress(address: ReturnType<Server["address"]>): address is Add
   return typeof address === "object" && address !== null;
 }
 
-/** Requests under way are answered; who is idle or does not finish within a second is cut off. */
+/** Requests under way have a second to be answered; then they are cut off, though what they asked may be stored. */
 async function close(server: Server): Promise<void> {
   const closed = once(server, "close");
   server.close();

@@ -56,7 +56,7 @@ export type ChunkReport = {
 export type CatchUpClaim = PublicationKey &
   Recipient & {
     readonly token: string;
-    /** Attempts made before for this publication. */
+    /** Attempts made before; a hand-over of something newer does not begin anew. */
     readonly attempts: number;
   };
 

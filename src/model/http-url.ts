@@ -19,7 +19,8 @@ function faultOf(value: string): string | undefined {
   if (value.length > maxLength) return `must be at most ${maxLength} characters long`;
   if (oddCharacters.test(value))
     return "must not hold white space, control characters, quotes, angle brackets or backslashes";
-  if (!/^https?:\/\//i.test(value) || !URL.canParse(value)) return "must be an absolute http or https URL";
+  // Without a host, the URL standard would take the first part of the path for it.
+  if (!/^https?:\/\/[^/?#]/i.test(value) || !URL.canParse(value)) return "must be an absolute http or https URL";
   if (value.includes("#")) return "must not have a fragment";
   const { username, password } = new URL(value);
   return username || password ? "must not hold a user name or password" : undefined;
@@ -30,7 +31,8 @@ function faultOf(value: string): string | undefined {
  * `%7E` and `~` are one topic (§5.1.1). The string a subscriber asked for is kept beside it for the echo.
  */
 export function topicIdentity(url: URL): string {
-  return url.href.replace(/%[0-9a-f]{2}/gi, (escape) => {
+  // Not after a stray "%", where decoding could spell the escape of another topic.
+  return url.href.replace(/(?<!%[0-9a-f]?)%[0-9a-f]{2}/gi, (escape) => {
     const character = String.fromCharCode(Number.parseInt(escape.slice(1), 16));
     return /[\w.~-]/.test(character) ? character : escape.toUpperCase();
   });

@@ -17,16 +17,24 @@ export class Exchange implements Dispatcher.DispatchHandler {
   readonly #request: OutboundRequest;
   readonly #settle: (answer: OutboundAnswer) => void;
   readonly #release: () => void;
+  readonly #onSettled: () => void;
   readonly #sink: BodySink | undefined;
   #controller: Controller | undefined;
   #head: Answered | undefined;
   #readBytes = 0;
   #isOver = false;
 
-  constructor(request: OutboundRequest, settle: (answer: OutboundAnswer) => void, release: () => void) {
+  /** `onSettled` is called when it has settled at the status line and is not over yet. */
+  constructor(
+    request: OutboundRequest,
+    settle: (answer: OutboundAnswer) => void,
+    release: () => void,
+    onSettled: () => void,
+  ) {
     this.#request = request;
     this.#settle = settle;
     this.#release = release;
+    this.#onSettled = onSettled;
     this.#sink = request.until === "body" ? createBodySink(request.maxBytes) : undefined;
   }
 
@@ -46,7 +54,9 @@ export class Exchange implements Dispatcher.DispatchHandler {
   onResponseStart(_controller: Controller, status: number, headers: IncomingHeaders): void {
     if (this.#isOver || status < 200) return; // 1xx: only the wall clock bounds how many
     this.#head = { kind: "answered", status, headers: joinRepeated(headers), body: nothing, complete: false };
-    if (this.#request.until === "status") this.#settle(this.#head);
+    if (this.#request.until !== "status") return;
+    this.#settle(this.#head);
+    this.#onSettled();
   }
 
   onResponseData(_controller: Controller, chunk: Buffer): void {

@@ -59,6 +59,9 @@ function createAgent(options: OutboundOptions, signal: AbortSignal): Agent {
   });
 }
 
+/** For what comes after the status line, where only that counts. */
+const REST_MS = 1000;
+
 type Door = { readonly agent: Agent; readonly clock: Clock; readonly onAbort: OnAbort; readonly userAgent: string };
 
 /** Not async: on a warm connection the promises of that would be a good part of what this layer costs. */
@@ -92,13 +95,18 @@ function parseUrl(text: string): URL {
 
 function dispatch(door: Door, request: OutboundRequest, options: Agent.DispatchOptions): Promise<OutboundAnswer> {
   return new Promise((resolve) => {
-    const running = new Exchange(request, (answer) => settleLater(resolve, answer), release);
+    const running = new Exchange(request, (answer) => settleLater(resolve, answer), release, limitRest);
     const seconds = request.wallClockMs / 1000;
-    const callOffClock = door.clock.after(request.wallClockMs, () =>
-      running.stop("timeout", `not done within ${seconds} s`),
-    );
+    const stop = () => running.stop("timeout", `not done within ${seconds} s`);
+    let callOffClock = door.clock.after(request.wallClockMs, stop);
     const stopListening = door.onAbort(request.signal, () => running.stop("aborted", "called off by the hub"));
     door.agent.dispatch(options, running);
+
+    /** Nobody waits for the rest of the answer: it may take as long as using the connection again is worth. */
+    function limitRest(): void {
+      callOffClock();
+      callOffClock = door.clock.after(REST_MS, stop);
+    }
 
     function release(): void {
       callOffClock();

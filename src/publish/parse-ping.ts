@@ -13,20 +13,24 @@ export type PingedValue = { readonly url: string; readonly otherwise: readonly s
 export function parsePing(form: URLSearchParams): readonly PingedValue[] {
   const values = new Set(fields.flatMap((field) => form.getAll(field)).filter((value) => value !== ""));
   if (values.size === 0) throw new HubError("invalid_request", "hub.url is missing: it names the topic that changed");
-  if (values.size > maxTopics) {
-    throw new HubError("too_large", `hub.url names ${values.size} topics; one request may name ${maxTopics}`);
+  const pinged = [...values].flatMap(parseValue);
+  const named = new Set(pinged.flatMap(({ url, otherwise }) => (otherwise.length > 0 ? otherwise : [url]))).size;
+  if (named > maxTopics) {
+    throw new HubError("too_large", `hub.url names ${named} topics; one request may name ${maxTopics}`);
   }
-  return [...values].map(parseValue);
+  return pinged;
 }
 
-function parseValue(value: string): PingedValue {
+function parseValue(value: string): readonly PingedValue[] {
   const parsed = parseHttpUrl(value);
-  if (parsed.kind === "fault") throw new HubError("invalid_request", `hub.url ${quote(value)} ${parsed.fault}`);
-  const whole = topicIdentity(parsed.url);
-  return {
-    url: whole,
-    otherwise: [...unescapeAmpersands(value), ...splitCommas(value)].filter((url) => url !== whole),
-  };
+  const listed = splitCommas(value);
+  if (parsed.kind === "url") {
+    const whole = topicIdentity(parsed.url);
+    return [{ url: whole, otherwise: [...unescapeAmpersands(value), ...listed].filter((url) => url !== whole) }];
+  }
+  // No topic has such a URL, but a list is longer than a URL may be.
+  if (listed.length > 0) return listed.map((url) => ({ url, otherwise: [] }));
+  throw new HubError("invalid_request", `hub.url ${quote(value)} ${parsed.fault}`);
 }
 
 /** A WordPress site with plain permalinks pings URLs escaped for HTML. */
@@ -44,5 +48,5 @@ function splitCommas(value: string): readonly string[] {
 function identities(values: readonly string[]): readonly string[] {
   const parsed = values.map(parseHttpUrl);
   const urls = parsed.flatMap((each) => (each.kind === "url" ? [topicIdentity(each.url)] : []));
-  return urls.length === values.length ? urls.slice(0, maxTopics) : [];
+  return urls.length === values.length ? urls : [];
 }

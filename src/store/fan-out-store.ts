@@ -40,6 +40,6 @@ export interface FanOutStore {
   /** Absent when unknown, or long done. */
   progress(key: PublicationKey): Promise<FanOutProgress | undefined>;
 
-  /** Remove up to `limit` fan-outs that were done before `before`. Resolves to how many. */
+  /** Remove up to `limit` fan-outs that were done before `before` and whose publication is gone. Resolves to how many. */
   removeDone(before: Date, limit: number): Promise<number>;
 }

@@ -14,8 +14,8 @@ export interface IntentStore {
 
   /**
    * Settle a claimed intent. `apply` creates, renews or removes the subscription in the same transaction, and a
-   * renewal keeps its id and the publications it is owed. `deny` ends the pair's subscription, if any, and makes the
-   * notice due. `drop` leaves the subscription as it was (§5.1) and keeps the reason for a while. Resolves to false,
+   * renewal keeps its id and the publications it is owed. `deny` makes the notice due and, like
+   * `drop`, leaves the subscription as it was: anybody may have asked. `drop` leaves the subscription as it was (§5.1) and keeps the reason for a while. Resolves to false,
    * and nothing is written, if the claim is lost.
    */
   settleIntent(claim: IntentClaim, decision: IntentDecision, now: Date): Promise<boolean>;

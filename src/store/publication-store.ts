@@ -2,7 +2,7 @@ import type { Publication, PublicationKey } from "../model/publication.ts";
 
 /** The append-only log of each topic. Publications are added by settling fetches. */
 export interface PublicationStore {
-  /** Kept for as long as any subscription is owed it. `not_found` after that. */
+  /** Kept for as long as any subscription is owed it, or could come to be. `not_found` after that. */
   load(key: PublicationKey): Promise<Publication>;
 
   /** Remove up to `limit` publications nobody is owed any more. Resolves to how many. */

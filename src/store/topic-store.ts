@@ -6,7 +6,8 @@ export interface TopicStore {
 
   /**
    * A publisher's notice (§6) for each URL. A known topic with subscribers is due for a fetch at once, or when
-   * `minIntervalMs` have passed since its last fetch began; a ping while a fetch runs causes one more afterwards.
+   * `minIntervalMs` have passed since its last fetch began, but never later than it was; a ping while a fetch runs
+   * causes one more afterwards.
    * Other URLs cost nothing and are not stored. Resolves to the URLs that had an effect.
    */
   ping(urls: readonly string[], minIntervalMs: number, now: Date): Promise<readonly string[]>;

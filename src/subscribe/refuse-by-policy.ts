@@ -1,4 +1,5 @@
 import { HubError } from "../errors.ts";
+import { quote } from "../model/quote.ts";
 import { matchesPattern } from "../model/url-pattern.ts";
 import type { SubscriptionRequest } from "./parse-subscription.ts";
 
@@ -19,25 +20,31 @@ export type SubscriptionPolicy = {
  * must be able to leave. Throws `policy_forbidden`, or `address_forbidden` where the address guard says no.
  */
 export function refuseByPolicy(request: SubscriptionRequest, policy: SubscriptionPolicy): void {
-  refuseAddress("hub.topic", request.topic, policy);
-  refuseAddress("hub.callback", request.callback, policy);
+  refuseAddress(`hub.topic ${quote(request.topicAsAsked)}`, request.topic, policy);
+  refuseAddress(`hub.callback ${quote(request.callbackAsAsked)}`, request.callback, policy);
   if (request.mode === "unsubscribe") return;
-  refuseTopic(request.topic, policy);
+  refuseTopic(request, policy);
   if (policy.callbackDeny.some((pattern) => matchesPattern(request.callback, pattern))) {
-    throw new HubError("policy_forbidden", `hub.callback: this hub does not deliver to ${request.callback.host}`);
+    const asked = quote(request.callbackAsAsked);
+    throw new HubError("policy_forbidden", `hub.callback ${asked} is not a callback this hub delivers to`);
   }
 }
 
-function refuseTopic(topic: URL, { topicAllow, topicDeny }: SubscriptionPolicy): void {
+function refuseTopic(
+  { topic, topicAsAsked }: SubscriptionRequest,
+  { topicAllow, topicDeny }: SubscriptionPolicy,
+): void {
   const denied = topicDeny.some((pattern) => matchesPattern(topic, pattern));
   const allowed = topicAllow.length === 0 || topicAllow.some((pattern) => matchesPattern(topic, pattern));
-  if (denied || !allowed) throw new HubError("policy_forbidden", "hub.topic: this hub does not serve that topic");
+  if (denied || !allowed) {
+    throw new HubError("policy_forbidden", `hub.topic ${quote(topicAsAsked)} is not a topic this hub serves`);
+  }
 }
 
-function refuseAddress(field: string, url: URL, policy: SubscriptionPolicy): void {
+function refuseAddress(asked: string, url: URL, policy: SubscriptionPolicy): void {
   if (policy.isOwnAddress(url)) {
-    throw new HubError("address_forbidden", `${field}: ${url.host} is this hub's own address`);
+    throw new HubError("address_forbidden", `${asked}: ${url.host} is this hub's own address`);
   }
   const reason = policy.refuseAddress(url);
-  if (reason !== undefined) throw new HubError("address_forbidden", `${field}: ${reason}`);
+  if (reason !== undefined) throw new HubError("address_forbidden", `${asked}: ${reason}`);
 }

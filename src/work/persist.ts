@@ -5,13 +5,13 @@ import { Bell } from "./bell.ts";
 const pauseMs = 1000;
 
 /**
- * Makes a write that tells what has already happened, so it must not be given up: while the store is unavailable it is
- * tried again every second (promise F), until `signal`. Other errors reject.
+ * Asks the store for what work in hand cannot do without, above all to write down what has already happened: while the
+ * store is unavailable it is tried again every second (promise F), until `signal`. Other errors reject.
  */
-export async function persist<T>(clock: Clock, signal: AbortSignal, write: () => Promise<T>): Promise<T> {
+export async function persist<T>(clock: Clock, signal: AbortSignal, ask: () => Promise<T>): Promise<T> {
   for (;;) {
     try {
-      return await write();
+      return await ask();
     } catch (error) {
       const unavailable = error instanceof HubError && error.code === "store_unavailable";
       if (!unavailable || signal.aborted) throw error;

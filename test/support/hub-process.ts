@@ -15,6 +15,8 @@ export async function startHubProcess(settings: Readonly<Record<string, string>>
     env: { PATH: process.env["PATH"], CARILLON_PORT: "0", CARILLON_ALLOW_CIDRS: "127.0.0.0/8", ...given },
     stdio: ["ignore", "pipe", "inherit"],
   });
+  // Whatever becomes of the test, its hub does not outlive it.
+  process.once("exit", () => child.kill("SIGKILL"));
   const exited = once(child, "exit");
   const url = await Promise.race([printedUrl(child), exited.then(() => undefined)]);
   if (url === undefined) throw new Error(`the hub ended with ${child.exitCode} before it was up`);

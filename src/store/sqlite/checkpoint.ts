@@ -22,13 +22,12 @@ export function createCheckpoint(
 
   return (chunk, report, now) => {
     if (fence.run(JSON.stringify(report.left), chunk.id, chunk.token).changes === 0) return "lost";
-    for (const one of report.behind) fallBehind(chunk, one);
     const stillThere = report.gone.filter((one) => !endGone(one));
-    for (const one of stillThere) fallBehind(chunk, one);
+    const behind = [...report.behind, ...stillThere].filter((one) => fallBehind(chunk, one)).length;
     for (const record of report.log) log(record);
     const { topicId, seq } = chunk;
     const gone = report.gone.length - stillThere.length;
-    count.run({ topicId, seq, gone, delivered: report.delivered, behind: report.behind.length + stillThere.length });
+    count.run({ topicId, seq, gone, delivered: report.delivered, behind });
     if (report.left.length === 0) close(chunk, now);
     return "kept";
   };
@@ -48,7 +47,7 @@ function createClose({ connection }: Database) {
   };
 }
 
-/** Someone who unsubscribed meanwhile is owed nothing. */
+/** Someone who unsubscribed meanwhile is owed nothing: false. */
 function createFallBehind({ connection }: Database) {
   const callbackOf = connection.prepare<[number], { readonly callback: string }>(
     "SELECT callback FROM subscriptions WHERE id = ?",
@@ -59,19 +58,13 @@ function createFallBehind({ connection }: Database) {
      ON CONFLICT (subscription_id) DO NOTHING`,
   );
 
-  return ({ topicId, seq }: PublicationKey, one: FallBehind): void => {
+  return ({ topicId, seq }: PublicationKey, one: FallBehind): boolean => {
     const row = callbackOf.get(one.subscriptionId);
-    if (row === undefined) return;
+    if (row === undefined) return false;
     const { subscriptionId, attempts, dueAt, token = null } = one;
-    insert.run({
-      subscriptionId,
-      topicId,
-      seq,
-      attempts,
-      token,
-      origin: originOf(row.callback),
-      dueAt: dueAt.getTime(),
-    });
+    const origin = originOf(row.callback);
+    const values = { subscriptionId, topicId, origin, seq, attempts, token, dueAt: dueAt.getTime() };
+    return insert.run(values).changes > 0;
   };
 }
 

@@ -16,6 +16,9 @@ export type ClaimableTable = {
 
 export type Claimed<Row> = { readonly token: string; readonly rows: readonly Row[] };
 
+/** How many of the earliest rows are looked at before the origins are. */
+const pageSize = 512;
+
 type Parameters = {
   readonly token: string;
   readonly now: number;
@@ -33,12 +36,16 @@ export function createClaimDue<Row>(
   table: ClaimableTable,
 ): (limit: number, perOrigin: number, now: Date) => Claimed<Row> {
   const earliest = connection.prepare<Parameters, Row>(claimSql(table, earliestSql(table)));
+  const isPageFull = connection.prepare(
+    `SELECT 1 FROM ${table.name} WHERE ${table.dueAt} <= ? AND ${table.owner} IS NULL LIMIT 1 OFFSET ${pageSize - 1}`,
+  );
   const ofEveryOrigin = connection.prepare<Parameters, Row>(claimSql(table, everyOriginSql(table)));
 
   return (limit, perOrigin, now) => {
     const parameters = { token: randomUUID(), limit, perOrigin, now: now.getTime() };
     const rows = earliest.all(parameters);
-    return { token: parameters.token, rows: rows.length > 0 ? rows : ofEveryOrigin.all(parameters) };
+    const hidesOthers = rows.length === 0 && isPageFull.get(parameters.now) !== undefined;
+    return { token: parameters.token, rows: hidesOthers ? ofEveryOrigin.all(parameters) : rows };
   };
 }
 
@@ -47,7 +54,7 @@ function earliestSql({ name, id, dueAt, owner }: ClaimableTable): string {
   return `
     page AS MATERIALIZED (
       SELECT ${id} AS id, origin, ${dueAt} AS due_at FROM ${name}
-       WHERE ${dueAt} <= @now AND ${owner} IS NULL ORDER BY ${dueAt} LIMIT 512)`;
+       WHERE ${dueAt} <= @now AND ${owner} IS NULL ORDER BY ${dueAt} LIMIT ${pageSize})`;
 }
 
 /** Skips from origin to origin along an index: SQLite has no loose index scan of its own. */

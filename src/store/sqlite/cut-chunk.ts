@@ -5,8 +5,6 @@ import type { Database } from "./database.ts";
 import { type RecipientRow, toRecipient } from "./recipient-row.ts";
 
 const chunkSize = 1000;
-/** On topics of this size and above one log record stands for all successes of a chunk (DESIGN 4). */
-const largeTopic = 1000;
 
 type FanOutRow = {
   readonly topic_id: number;
@@ -48,9 +46,14 @@ export function createCutChunk(db: Database): (now: number) => Cut {
     if (!opens) return { kind: "cut" };
     return {
       kind: "chunk",
-      chunk: { id, token, topicId, seq, recipients, logSuccesses: fanOut.subscribers < largeTopic },
+      chunk: { id, token, topicId, seq, recipients, logSuccesses: logsSuccesses(fanOut) },
     };
   };
+}
+
+/** On topics of 1000 subscribers and more one log record stands for all successes of a chunk (DESIGN 4). */
+export function logsSuccesses({ subscribers }: { readonly subscribers: number }): boolean {
+  return subscribers < 1000;
 }
 
 /** A fan-out that began in the middle goes on at the beginning, once. */

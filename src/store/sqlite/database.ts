@@ -1,4 +1,4 @@
-import { mkdirSync } from "node:fs";
+import { closeSync, mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 
 import SqliteDatabase from "better-sqlite3";
@@ -7,6 +7,7 @@ import { migrate } from "drizzle-orm/better-sqlite3/migrator";
 
 import { HubError } from "../../errors.ts";
 import { createGroupCommit } from "./group-commit.ts";
+import { lockFile } from "./lock-file.ts";
 
 /** The one connection of the one process that uses the file. */
 export type Database = {
@@ -18,24 +19,41 @@ export type Database = {
    * rejects; when the commit fails, all of them are.
    */
   readonly write: <T>(work: () => T) => Promise<T>;
+  readonly close: () => void;
 };
 
 /**
  * Opens the file, creates or migrates it, and voids the claims of the process that used it before.
- * Throws `store_unavailable` when the file cannot be used.
+ * Throws `store_unavailable`, and leaves nothing open, when the file cannot be used.
  */
 export function openDatabase(file: string, migrationsFolder: string): Database {
+  let unlock = () => {};
+  let connection: SqliteDatabase.Database | undefined;
+  const close = () => {
+    connection?.close();
+    unlock();
+  };
   try {
-    if (file !== ":memory:") mkdirSync(dirname(file), { recursive: true });
-    const connection = new SqliteDatabase(file);
+    createPrivately(file);
+    unlock = lockFile(file);
+    connection = new SqliteDatabase(file);
     setPragmas(connection);
     migrate(drizzle(connection), { migrationsFolder });
     voidClaims(connection);
-    return { connection, write: createGroupCommit(connection) };
+    // From here on a wait would stop everything else: who is refused tries again.
+    connection.pragma("busy_timeout = 50");
+    return { connection, write: createGroupCommit(connection), close };
   } catch (cause) {
+    close();
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new HubError("store_unavailable", `the database file ${file} cannot be used: ${reason}`, { cause });
   }
+}
+
+/** It holds secrets and callbacks, which are capabilities: nobody but its owner may read it, nor what SQLite puts beside it. */
+function createPrivately(file: string): void {
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  closeSync(openSync(file, "a", 0o600));
 }
 
 /** FULL: an acknowledged write survives the loss of power, not only of the process. */

@@ -3,8 +3,9 @@ import { randomUUID } from "node:crypto";
 import type { ChunkClaim } from "../../model/delivery.ts";
 import type { FanOutProgress, FanOutStore } from "../fan-out-store.ts";
 import { createCheckpoint } from "./checkpoint.ts";
-import { createCutChunk } from "./cut-chunk.ts";
+import { createCutChunk, logsSuccesses } from "./cut-chunk.ts";
 import type { Database } from "./database.ts";
+import { read } from "./group-commit.ts";
 import { type RecipientRow, toRecipient } from "./recipient-row.ts";
 
 type ProgressRow = {
@@ -37,7 +38,7 @@ export function createFanOuts(db: Database): FanOutStore {
         return chunk ? { kind: "chunk", chunk } : cut(now.getTime());
       }),
     checkpoint: (chunk, report, now) => write(() => checkpoint(chunk, report, now.getTime())),
-    isLaterWaiting: async ({ topicId, seq }) => laterWaits.get(topicId, seq) !== undefined,
+    isLaterWaiting: ({ topicId, seq }) => read(() => laterWaits.get(topicId, seq) !== undefined),
     async progress({ topicId, seq }) {
       const row = byKey.get(topicId, seq);
       return row && toProgress(row);
@@ -46,13 +47,19 @@ export function createFanOuts(db: Database): FanOutStore {
   };
 }
 
-type Orphan = { readonly id: number; readonly topic_id: number; readonly seq: number; readonly todo: string };
+type Orphan = {
+  readonly id: number;
+  readonly topic_id: number;
+  readonly seq: number;
+  readonly todo: string;
+  readonly subscribers: number;
+};
 
 /** Takes over a chunk nobody owns, with what is left of it. Who has unsubscribed since is no longer in it. */
 function createReclaim({ connection }: Database): (now: number) => ChunkClaim | undefined {
   const claim = connection.prepare<[string], Orphan>(
     `UPDATE chunks SET owner = ? WHERE id = (SELECT id FROM chunks WHERE owner IS NULL ORDER BY id LIMIT 1)
-     RETURNING id, topic_id, seq, todo`,
+     RETURNING id, topic_id, seq, todo, (SELECT subscribers FROM topics WHERE id = topic_id) AS subscribers`,
   );
   const members = connection.prepare<[string, number], RecipientRow>(
     `SELECT id, callback, secret, signature_method, generation FROM subscriptions
@@ -64,7 +71,7 @@ function createReclaim({ connection }: Database): (now: number) => ChunkClaim | 
     const row = claim.get(token);
     if (row === undefined) return undefined;
     const recipients = members.all(row.todo, now).map(toRecipient);
-    return { id: row.id, token, topicId: row.topic_id, seq: row.seq, recipients, logSuccesses: true };
+    return { id: row.id, token, topicId: row.topic_id, seq: row.seq, recipients, logSuccesses: logsSuccesses(row) };
   };
 }
 

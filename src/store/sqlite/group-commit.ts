@@ -63,9 +63,18 @@ function assertSynchronous<T>(value: T): T {
   return value;
 }
 
-/** SQLite's word that it could not write, as the error that becomes a 503. Others are faults of ours and stay. */
-export function toHubError(cause: unknown): unknown {
+/** Runs a read that stands for itself; what SQLite refuses becomes `store_unavailable`. */
+export async function read<T>(work: () => T): Promise<T> {
+  try {
+    return work();
+  } catch (cause) {
+    throw toHubError(cause);
+  }
+}
+
+/** SQLite's word that it could not do it, as the error that becomes a 503. Others are faults of ours and stay. */
+function toHubError(cause: unknown): unknown {
   const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
   if (!/^SQLITE_(FULL|BUSY|LOCKED|IOERR|READONLY|CANTOPEN|CORRUPT|NOTADB|NOMEM|PROTOCOL)/.test(code)) return cause;
-  return new HubError("store_unavailable", `the database cannot be written: ${(cause as Error).message}`, { cause });
+  return new HubError("store_unavailable", `the database cannot be used: ${(cause as Error).message}`, { cause });
 }

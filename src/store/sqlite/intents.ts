@@ -115,7 +115,6 @@ function createSettleIntent(db: Database) {
         retry.run(decision.at.getTime(), claim.id);
         break;
       case "deny":
-        unsubscribe(claim);
         deny.run(now.getTime(), decision.reason, claim.id);
         break;
       case "drop":

@@ -18,7 +18,7 @@ export function createPublish({ connection }: Database): (topicId: number, conte
   );
   const stopCutting = connection.prepare<object, { readonly seq: number; readonly cursor: number }>(
     `UPDATE fan_outs SET cut_done = 1, done = (open = 0), done_at = CASE WHEN open = 0 THEN @now END
-      WHERE topic_id = @topicId AND cut_done = 0 RETURNING seq, cursor`,
+      WHERE topic_id = @topicId AND done = 0 AND cut_done = 0 RETURNING seq, cursor`,
   );
   const start = connection.prepare(
     "INSERT INTO fan_outs (topic_id, seq, start, cursor) VALUES (@topicId, @seq, @cursor, @cursor)",

@@ -29,8 +29,11 @@ export function openSqliteStore(file: string, migrationsFolder: string): Store {
       }),
     async [Symbol.asyncDispose]() {
       // Whatever was asked for in this turn commits before the file closes.
-      await db.write(() => undefined);
-      db.connection.close();
+      try {
+        await db.write(() => undefined);
+      } finally {
+        db.close();
+      }
     },
   };
 }

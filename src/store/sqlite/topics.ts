@@ -23,9 +23,11 @@ type TopicRow = {
 export function createTopics(db: Database): TopicStore {
   const { connection, write } = db;
   const byUrl = connection.prepare<[string], TopicRow>("SELECT * FROM topics WHERE url = ?");
+  // It never puts off what is due already: a topic that is pinged all the time would wait for ever.
   const ping = connection.prepare(
     `UPDATE topics SET pings = pings + 1, fetch_failures = 0,
-            fetch_due_at = max(@now, coalesce(fetch_started_at, 0) + @minIntervalMs)
+            fetch_due_at = min(coalesce(fetch_due_at, ${Number.MAX_SAFE_INTEGER}),
+                               max(@now, coalesce(fetch_started_at, 0) + @minIntervalMs))
       WHERE url = @url AND subscribers > 0 RETURNING url`,
   );
   const claim = createClaimDue<TopicRow>(db, {

@@ -1,0 +1,22 @@
+import SqliteDatabase from "better-sqlite3";
+
+import { HubError } from "../../errors.ts";
+
+/**
+ * Keeps other processes off a database for as long as this one lives: two would take each other's claims and deliver
+ * everything twice. The lock lies in a file beside it, so that copying and reading the database stay possible, and the
+ * operating system lets go of it however the process ends. Returns how to let go. Throws `store_unavailable`.
+ */
+export function lockFile(file: string): () => void {
+  const lock = new SqliteDatabase(`${file}-lock`, { timeout: 0 });
+  try {
+    lock.pragma("journal_mode = MEMORY");
+    lock.exec("BEGIN EXCLUSIVE");
+  } catch (cause) {
+    lock.close();
+    throw new HubError("store_unavailable", "another process uses it", { cause });
+  }
+  return () => {
+    lock.close();
+  };
+}
