@@ -1,7 +1,7 @@
+import { openTestHub, type TestHub, type TestHubOptions } from "./test-hub.ts";
 import type { Answer } from "./peer.ts";
 import { openPublisher, type Publisher } from "./publisher.ts";
 import { type Behaviour, openSubscriber, type Subscriber } from "./subscriber.ts";
-import { openTestHub, type TestHub, type TestHubOptions } from "./test-hub.ts";
 
 export type SceneOptions = TestHubOptions &
   Behaviour & {
@@ -27,7 +27,10 @@ export async function openScene({ verify, receive, asking, ...options }: SceneOp
   const hub = stack.use(await openTestHub(options)); // disposed last: it need not wait for peers that hang
   const publisher = stack.use(await openPublisher());
   const subscriber = stack.use(
-    await openSubscriber({ ...(verify === undefined ? {} : { verify }), ...(receive === undefined ? {} : { receive }) }),
+    await openSubscriber({
+      ...(verify === undefined ? {} : { verify }),
+      ...(receive === undefined ? {} : { receive }),
+    }),
   );
   const topic = publisher.topic("/feed");
   await hub.subscribe(topic, subscriber.callback(), asking);

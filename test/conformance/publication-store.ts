@@ -1,0 +1,166 @@
+import { describe, expect, test } from "vitest";
+
+import {
+  after,
+  callback,
+  changed,
+  claimCatchUp,
+  claimFetch,
+  close,
+  cut,
+  deliverAll,
+  failNext,
+  failure,
+  found,
+  idsOf,
+  nextChunk,
+  type OpenStore,
+  plenty,
+  publish,
+  record,
+  start,
+  subscribe,
+  topic,
+} from "./support.ts";
+
+export function describePublicationStore(open: OpenStore): void {
+  describe("§7 a publication", () => {
+    test("is kept as it was fetched, byte by byte", async () => {
+      await using opened = await open();
+      await subscribe(opened.store);
+      await opened.store.topics.ping([topic], 0, start);
+      const content = {
+        body: Buffer.from(Array.from({ length: 256 }, (_, i) => i)),
+        contentType: 'text/html; charset="x"',
+        links: { hubs: ["https://hub.example/", "https://hub2.example/"], self: topic },
+      };
+      const outcome = { ...changed(), content } as const;
+      await opened.store.topics.settleFetch(await claimFetch(opened.store), outcome, 0, after(7));
+      await opened.crash();
+
+      const key = found(await nextChunk(opened.store));
+      const { topicId, seq } = key;
+      const loaded = await opened.store.publications.load(key);
+      expect(loaded).toEqual({ topicId, seq, topicUrl: topic, publishedAt: after(7), ...content });
+    });
+
+    test("is numbered per topic from 1 without gaps", async () => {
+      await using opened = await open();
+      const { store } = opened;
+      const other = "https://blog.example/other";
+      await subscribe(store);
+      await subscribe(store, { topic: other });
+      const keys = [await publish(store), await publish(store, other), await publish(store), await publish(store)];
+      expect(keys.map((key) => key.seq)).toEqual([1, 1, 2, 3]);
+    });
+
+    test("may be empty", async () => {
+      await using opened = await open();
+      const { store } = opened;
+      await subscribe(store);
+      await store.topics.ping([topic], 0, start);
+      await store.topics.settleFetch(await claimFetch(store), changed(""), 0, start);
+      expect((await store.publications.load(await cut(store))).body).toEqual(Buffer.alloc(0));
+    });
+
+    test("is kept while it is uncut, and while a chunk is open; then it goes, and is not found", async () => {
+      await using opened = await open();
+      const { store } = opened;
+      const { id } = await subscribe(store);
+      const key = await publish(store);
+      expect(await store.publications.removeSettled(plenty)).toBe(0);
+      const chunk = await cut(store);
+      expect(await store.publications.removeSettled(plenty)).toBe(0);
+      await close(store, chunk, { left: [id] });
+      expect(await store.publications.removeSettled(plenty)).toBe(0);
+      await close(store, chunk);
+
+      expect(await store.publications.removeSettled(plenty)).toBe(1);
+      await expect(store.publications.load(key)).rejects.toMatchObject({ code: "not_found" });
+      await expect(store.publications.load({ ...key, seq: 99 })).rejects.toMatchObject({ code: "not_found" });
+    });
+
+    test("of an `every` topic is kept from the first one owed to the last", async () => {
+      await using opened = await open();
+      const { store } = opened;
+      await subscribe(store);
+      await store.topics.setPolicy(topic, "every");
+      const first = await failNext(store);
+      const second = await publish(store);
+      await nextChunk(store);
+      expect(await store.publications.removeSettled(plenty)).toBe(0);
+
+      const claim = await claimCatchUp(store);
+      expect(await store.publications.removeSettled(plenty)).toBe(0);
+      await store.behind.settleCatchUp(claim, { kind: "delivered" }, record(claim), start);
+      expect(await store.publications.removeSettled(plenty)).toBe(1);
+      await expect(store.publications.load(first)).rejects.toMatchObject({ code: "not_found" });
+      expect(await store.publications.load(second)).toMatchObject({ seq: 2 });
+      expect(await claimCatchUp(store)).toMatchObject({ seq: 2 });
+      expect(await store.publications.removeSettled(plenty)).toBe(0);
+    });
+
+    test("of a `latest` topic is kept for the attempt that is about it, although a newer one was handed over", async () => {
+      await using opened = await open();
+      const { store } = opened;
+      const { id } = await subscribe(store);
+      await failNext(store);
+      const claim = await claimCatchUp(store);
+      await publish(store);
+      expect(await nextChunk(store)).toBeUndefined();
+
+      expect(await store.publications.removeSettled(plenty)).toBe(0);
+      expect(await store.publications.load(claim)).toMatchObject({ seq: 1 });
+      const failed = { kind: "failed", attempts: 2, dueAt: start } as const;
+      await store.behind.settleCatchUp(claim, failed, record(claim), start);
+      expect(await claimCatchUp(store)).toMatchObject({ subscriptionId: id, seq: 2 });
+      expect(await store.publications.removeSettled(plenty)).toBe(1);
+    });
+
+    test("that nobody waits for goes, although an older one of the topic is owed and a newer one too", async () => {
+      await using opened = await open();
+      const { store } = opened;
+      await subscribe(store);
+      await failNext(store);
+      for (let i = 0; i < 2; i += 1) {
+        await publish(store);
+        expect(await nextChunk(store)).toBeUndefined();
+      }
+      expect(await store.publications.removeSettled(1)).toBe(1);
+      expect(await store.publications.removeSettled(plenty)).toBe(1);
+      expect(await deliverAll(store)).toEqual([expect.stringMatching(/: 3$/)]);
+    });
+
+    test("that was passed over stays while an earlier one is on its way: it is owed should the policy change", async () => {
+      await using opened = await open();
+      const { store } = opened;
+      const { id } = await subscribe(store);
+      await publish(store);
+      const chunk = await cut(store);
+      await publish(store);
+      await publish(store);
+      await store.publications.removeSettled(plenty);
+      await close(store, chunk, { behind: idsOf(chunk).map((one) => failure(one)) });
+      await store.topics.setPolicy(topic, "every");
+      expect(await nextChunk(store)).toBeUndefined();
+
+      for (const seq of [1, 2, 3]) {
+        const claim = await claimCatchUp(store);
+        expect(claim).toMatchObject({ subscriptionId: id, seq });
+        expect(await store.publications.load(claim)).toMatchObject({ seq });
+        await store.behind.settleCatchUp(claim, { kind: "delivered" }, record(claim), start);
+        await store.publications.removeSettled(plenty);
+      }
+    });
+
+    test("without subscribers is settled at once", async () => {
+      await using opened = await open();
+      const { store } = opened;
+      await subscribe(store);
+      await publish(store);
+      await store.subscriptions.remove(topic, callback);
+      expect(await nextChunk(store)).toBeUndefined();
+      expect(await store.publications.removeSettled(plenty)).toBe(1);
+    });
+  });
+}

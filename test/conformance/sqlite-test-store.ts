@@ -1,0 +1,48 @@
+import { copyFile, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+
+import { openSqliteStore } from "../../src/store/sqlite/sqlite-store.ts";
+import type { TestStore } from "./support.ts";
+
+const migrations = resolve(import.meta.dirname, "../../src/store/sqlite/migrations");
+
+/** An empty database. To make it costs more than most tests do, so that happens once. */
+let migrated: Promise<Buffer> | undefined;
+
+async function migrate(): Promise<Buffer> {
+  const folder = await mkdtemp(join(tmpdir(), "carillon-store-"));
+  const file = join(folder, "empty.db");
+  await openSqliteStore(file, migrations)[Symbol.asyncDispose]();
+  const bytes = await readFile(file);
+  await rm(folder, { recursive: true });
+  return bytes;
+}
+
+/** A real file. A crash leaves the files as they are at that moment: nothing is flushed, closed or merged first. */
+export async function openSqliteTestStore(): Promise<TestStore> {
+  const folder = await mkdtemp(join(tmpdir(), "carillon-store-"));
+  const fileOf = (life: number) => join(folder, `${life}.db`);
+  let life = 0;
+  migrated ??= migrate();
+  await writeFile(fileOf(life), await migrated);
+  let store = openSqliteStore(fileOf(life), migrations);
+
+  return {
+    get store() {
+      return store;
+    },
+    async crash() {
+      const former = store;
+      await copyFile(fileOf(life), fileOf(life + 1));
+      await copyFile(`${fileOf(life)}-wal`, `${fileOf(life + 1)}-wal`);
+      life += 1;
+      store = openSqliteStore(fileOf(life), migrations);
+      await former[Symbol.asyncDispose]();
+    },
+    async [Symbol.asyncDispose]() {
+      await store[Symbol.asyncDispose]();
+      await rm(folder, { recursive: true });
+    },
+  };
+}
