@@ -83,7 +83,7 @@ export const shape = {
     .prefault("")
     .meta({ description: "comma list of URL prefixes or hosts: never these callbacks" }),
   hostConcurrency: rules.wholeNumber(1, 10_000).prefault("64").meta({
-    description: "most open requests to one origin; pacing starts at 4 and grows towards it",
+    description: "most open deliveries to one origin (scheme, host and port)",
   }),
   maxInFlight: rules.wholeNumber(1, 100_000).prefault("1000").meta({ description: "most open deliveries in all" }),
   logLevel: rules.oneOf(["fatal", "error", "warn", "info", "debug", "trace", "silent"]).prefault("info").meta({

@@ -11,6 +11,8 @@ export type TestHub = AsyncDisposable & {
   readonly url: string;
   readonly clock: TestClock;
   readonly store: Store;
+  /** The database file. */
+  readonly file: string;
   /** POSTs a form to the hub URL; a list of pairs where order or repetition matters. */
   post(form: Readonly<Record<string, string>> | [string, string][]): Promise<Response>;
   /** Subscribes and has it verified. */
@@ -38,7 +40,8 @@ export async function openTestHub(options: TestHubOptions = {}): Promise<TestHub
   const folder = await mkdtemp(join(tmpdir(), "carillon-test-"));
   const clock = new TestClock(options.now ?? new Date("2026-01-01T00:00:00Z"));
   const overrides: Overrides = { clock, random: () => 0, manual: options.running !== true };
-  const config = loadConfig(environment(join(folder, "carillon.db"), options.settings), []);
+  const file = join(folder, "carillon.db");
+  const config = loadConfig(environment(file, options.settings), []);
   let hub = createHub(config, overrides);
   await hub.start();
 
@@ -50,6 +53,7 @@ export async function openTestHub(options: TestHubOptions = {}): Promise<TestHub
       return hub.url;
     },
     clock,
+    file,
     get store() {
       return hub.store;
     },

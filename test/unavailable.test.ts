@@ -1,0 +1,73 @@
+import SqliteDatabase from "better-sqlite3";
+import { expect, test } from "vitest";
+
+import { openSqliteStore } from "../src/store/sqlite/sqlite-store.ts";
+import { openPublisher } from "./support/publisher.ts";
+import { openSubscriber } from "./support/subscriber.ts";
+import { openTestHub, type TestHub } from "./support/test-hub.ts";
+
+// Promise F: what cannot be stored is never said to be, and the hub recovers by itself.
+
+/** Another program holds the database until this is disposed of. */
+function lockDatabase(hub: TestHub): Disposable {
+  const other = new SqliteDatabase(hub.file);
+  other.exec("BEGIN IMMEDIATE");
+  return {
+    [Symbol.dispose]: () => {
+      other.close();
+    },
+  };
+}
+
+function ready(hub: TestHub): Promise<Response> {
+  return fetch(new URL("/readyz", hub.url));
+}
+
+test("promise F: while the database is locked requests get 503 and /readyz is red, and afterwards all is well", async () => {
+  await using hub = await openTestHub();
+  const pair = { "hub.topic": "https://blog.example/feed", "hub.callback": "https://reader.example/cb" };
+  const lock = lockDatabase(hub);
+  const refused = await hub.post({ ...pair, "hub.mode": "subscribe" });
+  expect(refused.status).toBe(503);
+  expect(refused.headers.get("retry-after")).toMatch(/^\d+$/);
+  expect(await refused.text()).toBe("the hub cannot store anything just now; try again later\n");
+  expect((await hub.post({ "hub.mode": "publish", "hub.url": pair["hub.topic"] })).status).toBe(503);
+  expect((await ready(hub)).status).toBe(503);
+  expect((await fetch(new URL("/livez", hub.url))).status).toBe(200);
+  lock[Symbol.dispose]();
+
+  expect((await ready(hub)).status).toBe(200);
+  expect((await hub.post({ ...pair, "hub.mode": "subscribe" })).status).toBe(202);
+});
+
+test("promise F: deliveries made while the database is locked are written down when it is free, and not repeated", async () => {
+  await using hub = await openTestHub({ running: true });
+  await using publisher = await openPublisher();
+  publisher.serve("/feed", { body: "content" });
+  let lock: Disposable | undefined;
+  await using subscriber = await openSubscriber({
+    receive: () => {
+      lock ??= lockDatabase(hub);
+      return { status: 204 };
+    },
+  });
+  const topic = publisher.topic("/feed");
+  await hub.post({ "hub.mode": "subscribe", "hub.topic": topic, "hub.callback": subscriber.callback() });
+  await subscriber.seen(1);
+  await hub.drain();
+  await hub.post({ "hub.mode": "publish", "hub.url": topic });
+  await subscriber.seen(2);
+  expect((await ready(hub)).status).toBe(503);
+  lock?.[Symbol.dispose]();
+  hub.clock.advance(1000);
+  await hub.drain();
+
+  expect(subscriber.deliveries).toHaveLength(1);
+  expect(await hub.store.fanOuts.progress({ topicId: 1, seq: 1 })).toMatchObject({ done: true, delivered: 1 });
+});
+
+test("a second process on the same file is refused: two would deliver everything twice", async () => {
+  await using hub = await openTestHub();
+
+  expect(() => openSqliteStore(hub.file, "src/store/sqlite/migrations")).toThrow(/another process uses it/);
+});
