@@ -28,8 +28,8 @@ type Parameters = {
 
 /**
  * Claims due rows inside a write: in due order, at most `limit`, and so that not more than `perOrigin` rows of one
- * origin are claimed at a time. It looks at the earliest rows; only when all of those must wait for their origins does
- * it go through the origins, so a long queue for one hides nobody and costs little.
+ * origin are claimed at a time. It looks at the earliest rows; only when there are more than those, and they do not give
+ * enough, does it go through the origins, so a long queue for one hides nobody and costs little.
  */
 export function createClaimDue<Row>(
   { connection }: Database,
@@ -37,15 +37,17 @@ export function createClaimDue<Row>(
 ): (limit: number, perOrigin: number, now: Date) => Claimed<Row> {
   const earliest = connection.prepare<Parameters, Row>(claimSql(table, earliestSql(table)));
   const isPageFull = connection.prepare(
-    `SELECT 1 FROM ${table.name} WHERE ${table.dueAt} <= ? AND ${table.owner} IS NULL LIMIT 1 OFFSET ${pageSize - 1}`,
+    `SELECT 1 FROM ${table.name} WHERE ${table.dueAt} <= ? AND ${table.owner} IS NULL LIMIT 1 OFFSET ${pageSize}`,
   );
   const ofEveryOrigin = connection.prepare<Parameters, Row>(claimSql(table, everyOriginSql(table)));
 
   return (limit, perOrigin, now) => {
-    const parameters = { token: randomUUID(), limit, perOrigin, now: now.getTime() };
-    const rows = earliest.all(parameters);
-    const hidesOthers = rows.length === 0 && isPageFull.get(parameters.now) !== undefined;
-    return { token: parameters.token, rows: hidesOthers ? ofEveryOrigin.all(parameters) : rows };
+    const token = randomUUID();
+    const parameters = { token, perOrigin, now: now.getTime() };
+    const rows = earliest.all({ ...parameters, limit });
+    const left = limit - rows.length;
+    if (left === 0 || isPageFull.get(parameters.now) === undefined) return { token, rows };
+    return { token, rows: [...rows, ...ofEveryOrigin.all({ ...parameters, limit: left })] };
   };
 }
 
