@@ -237,6 +237,14 @@ test("§7 every 2xx, and nothing else, is a delivery", () => {
   expect(delivered).toEqual(all.filter((status) => status >= 200 && status <= 299));
 });
 
+test("§7 a fault of our own uses up nothing of the schedule: tried again a minute later, as if it had not been", () => {
+  expect(outcomeOf({ kind: "hindered", reason: "exhausted: no descriptors" }, 8)).toEqual({
+    kind: "failed",
+    attempts: 7,
+    dueAt: new Date(NOW.getTime() + 60_000),
+  });
+});
+
 test("§7 of all answers 410 alone ends the subscription", () => {
   const all = Array.from({ length: 500 }, (_, index) => index + 100);
   expect(all.filter((status) => outcomeOf(answered(status), 1).kind === "gone")).toEqual([410]);

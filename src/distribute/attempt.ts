@@ -52,7 +52,9 @@ export async function attemptDelivery(
 
 function toAttemptAnswer(answer: OutboundAnswer, now: Date, cut: AbortSignal): AttemptAnswer | undefined {
   if (answer.kind === "failed") {
-    return cut.aborted ? undefined : { kind: "failed", reason: `${answer.reason}: ${answer.detail}` };
+    if (cut.aborted) return undefined;
+    const kind = answer.reason === "exhausted" ? "hindered" : "failed";
+    return { kind, reason: `${answer.reason}: ${answer.detail}` };
   }
   const retryAfterSeconds = parseRetryAfter(answer.headers["retry-after"], now);
   return { kind: "answered", status: answer.status, retryAfterSeconds };

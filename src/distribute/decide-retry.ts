@@ -27,7 +27,7 @@ export function decideRetry(
 }
 
 function retryAfterMs(answer: AttemptAnswer): number {
-  if (answer.kind === "failed" || (answer.status !== 429 && answer.status !== 503)) return 0;
+  if (answer.kind !== "answered" || (answer.status !== 429 && answer.status !== 503)) return 0;
   return Math.min((answer.retryAfterSeconds ?? 0) * 1000, longestRetryAfterMs);
 }
 

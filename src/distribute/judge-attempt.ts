@@ -6,6 +6,9 @@ import { decideRetry, type RetryPolicy } from "./decide-retry.ts";
 /** What an answered attempt means for the subscription, and the line it leaves in the log. */
 export type Judgement = { readonly outcome: CatchUpOutcome; readonly record: AttemptRecord };
 
+/** Long enough not to make a shortage of ours worse. */
+const hinderedPauseMs = 60_000;
+
 export type JudgePolicy = {
   readonly retry: RetryPolicy;
   /** In [0, 1), for jitter. */
@@ -35,7 +38,7 @@ export function judgeAttempt(
     durationMs,
     outcome: outcome.kind,
     status: answer.kind === "answered" ? answer.status : undefined,
-    reason: answer.kind === "failed" ? answer.reason : undefined,
+    reason: answer.kind === "answered" ? undefined : answer.reason,
   };
   return { outcome, record };
 }
@@ -48,6 +51,9 @@ function decideOutcome(
   { retry, random }: JudgePolicy,
 ): CatchUpOutcome {
   if (answer.kind === "answered" && answer.status >= 200 && answer.status <= 299) return { kind: "delivered" };
+  if (answer.kind === "hindered") {
+    return { kind: "failed", attempts: attempt - 1, dueAt: new Date(now.getTime() + hinderedPauseMs) };
+  }
   const decision = decideRetry(answer, attempt, now, retry, random());
   if (answer.kind === "answered" && answer.status === 410) {
     const dueAt = decision.next === "retry" ? decision.at : now;

@@ -91,7 +91,8 @@ class ChunkRun {
   }
 
   async wait(): Promise<void> {
-    await this.#bell.wait(checkpointMs);
+    // All chunks wake at the same moments, so that one flush to disk serves them all.
+    await this.#bell.wait(checkpointMs - (this.#clock.monotonicMs() % checkpointMs));
     if (this.#deps.stopping.aborted) this.withdrawAll();
   }
 

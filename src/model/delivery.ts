@@ -4,7 +4,9 @@ import type { Recipient } from "./subscription.ts";
 /** How one attempt ended. Only the status line counts (§7); the rest of the answer is ignored. */
 export type AttemptAnswer =
   | { readonly kind: "answered"; readonly status: number; readonly retryAfterSeconds: number | undefined }
-  | { readonly kind: "failed"; readonly reason: string };
+  | { readonly kind: "failed"; readonly reason: string }
+  /** A fault of our own, such as no descriptors or no name server: it counts against nobody. */
+  | { readonly kind: "hindered"; readonly reason: string };
 
 /** One line of the delivery log. */
 export type AttemptRecord = PublicationKey & {
