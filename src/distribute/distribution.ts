@@ -30,9 +30,6 @@ export type Distribution = {
   readonly catchUp: Pool<CatchUpClaim>;
 };
 
-/** A small topic never waits for a big one's chunk to end; how much is sent at a time is the gate's concern. */
-const openChunks = 256;
-
 export function createDistribution(deps: DistributionDeps): Distribution {
   const { store, limits, onError } = deps;
   const departures = new Departures(limits, deps.nudgeFanOut);
@@ -58,7 +55,8 @@ export function createDistribution(deps: DistributionDeps): Distribution {
     settleDetached: (claim, judgement) => settleCatchUp(catchUpDeps, claim, judgement),
   };
   const fanOut: Pool<ChunkClaim> = new Pool({
-    limit: openChunks,
+    // As many as there can be sends, for a chunk may be one that hangs: how much is sent at a time is the gate's concern.
+    limit: limits.total,
     claim: (_free, now) => (departures.isLow ? claimChunk(deps, now) : Promise.resolve([])),
     handle: (chunk) => publications.use(chunk, (publication) => runChunk(chunkDeps, chunk, publication)),
     onRoom: deps.nudgeFanOut,
