@@ -4,6 +4,7 @@ import { createDistribution } from "./distribute/distribution.ts";
 import { denyUnadvertised } from "./fetch/accept-topic.ts";
 import { fetchDue } from "./fetch/fetch-due.ts";
 import { fetchTopic } from "./fetch/fetch-topic.ts";
+import { noValidators } from "./fetch/keep-validators.ts";
 import { describeHub } from "./http/describe-hub.ts";
 import type { HubSteps } from "./http/hub-routes.ts";
 import type { HubAddress } from "./hub-address.ts";
@@ -135,8 +136,7 @@ function createValidate(deps: StageDeps) {
   const fetching = fetchDeps(deps);
   return async (topic: string, signal: AbortSignal): Promise<Validation> => {
     if (config.topicPolicy === "open") return { kind: "accepted" };
-    const validators = { etag: undefined, lastModified: undefined };
-    const answer = await fetchTopic(fetching, { url: topic, validators, subscribers: 0 }, signal);
+    const answer = await fetchTopic(fetching, { url: topic, validators: noValidators, subscribers: 0 }, signal);
     if (answer.kind !== "content") {
       return { kind: "unavailable", detail: answer.kind === "failed" ? answer.reason : "it answered 304 unasked" };
     }

@@ -3,10 +3,10 @@ import { decodeText } from "./decode-text.ts";
 
 export type BodyFormat = "html" | "xml" | "json" | "other";
 
-const SNIFFED_BYTES = 1024;
+const sniffedBytes = 1024;
 
 /** Types that say little: such bodies are judged by how they begin. */
-const VAGUE_TYPES: readonly string[] = ["", "text/plain", "application/octet-stream"];
+const vagueTypes: readonly string[] = ["", "text/plain", "application/octet-stream"];
 
 /**
  * Which reader may find links (§4) in a body. Policy: the name of the root element counts more than
@@ -16,8 +16,8 @@ export function bodyFormat(contentType: string, body: Buffer): BodyFormat {
   const { type } = parse(contentType, { parameters: false });
   if (/[/+]json$/.test(type)) return "json";
   const isXml = /[/+]xml$/.test(type);
-  if (!isXml && type !== "text/html" && !VAGUE_TYPES.includes(type)) return "other";
-  const start = decodeText(body.subarray(0, SNIFFED_BYTES), contentType);
+  if (!isXml && type !== "text/html" && !vagueTypes.includes(type)) return "other";
+  const start = decodeText(body.subarray(0, sniffedBytes), contentType);
   return sniff(start) ?? (isXml ? "xml" : type === "text/html" ? "html" : "other");
 }
 

@@ -2,7 +2,7 @@ import type { FetchClaim, FetchOutcome } from "../model/topic.ts";
 import type { TopicAnswer } from "./fetch-topic.ts";
 import { fingerprint } from "./fingerprint.ts";
 
-const RETRY_DELAYS_SECONDS: readonly number[] = [5, 30, 120, 600, 3600];
+const retryDelaysSeconds: readonly number[] = [5, 30, 120, 600, 3600];
 
 /**
  * What a claimed fetch came to. Policy: content counts as changed when its type or its bytes differ
@@ -25,6 +25,6 @@ export function decideFetch(answer: TopicAnswer, claim: FetchClaim, now: Date): 
 }
 
 function retryAt(failuresBefore: number, now: Date): Date | undefined {
-  const delaySeconds = RETRY_DELAYS_SECONDS[failuresBefore];
+  const delaySeconds = retryDelaysSeconds[failuresBefore];
   return delaySeconds === undefined ? undefined : new Date(now.getTime() + delaySeconds * 1000);
 }

@@ -23,7 +23,7 @@ type Decompress = (
 ) => void;
 
 /** RFC 9659: no window over 8 MB in HTTP; without it a frame's header alone may claim 128 MiB. */
-const ZSTD_OPTIONS: ZstdOptions = { params: { [constants.ZSTD_d_windowLogMax]: 23 } };
+const zstdOptions: ZstdOptions = { params: { [constants.ZSTD_d_windowLogMax]: 23 } };
 
 /** With `info: true`, which Node's types do not know. */
 const resultSchema = z.object({ buffer: z.instanceof(Buffer), engine: z.object({ bytesWritten: z.number() }) });
@@ -56,7 +56,7 @@ function decompressFor(coding: string, body: Buffer): Decompress | undefined {
     case "br":
       return brotliDecompress;
     case "zstd":
-      return (bytes, options, done) => zstdDecompress(bytes, { ...options, ...ZSTD_OPTIONS }, done);
+      return (bytes, options, done) => zstdDecompress(bytes, { ...options, ...zstdOptions }, done);
     default:
       return undefined;
   }

@@ -1,11 +1,11 @@
 import { Parser } from "htmlparser2";
-import { type FoundLink, MAX_FOUND_LINKS, resolveLink, splitRels } from "./found-link.ts";
+import { type FoundLink, maxFoundLinks, resolveLink, splitRels } from "./found-link.ts";
 
 /** htmlparser2 takes quadratic time on deep nesting. */
-const MAX_DEPTH = 64;
+const maxDepth = 64;
 
 /** Any other start tag ends the head (HTML standard, "in head" insertion mode). */
-const HEAD_ELEMENTS: ReadonlySet<string> = new Set([
+const headElements: ReadonlySet<string> = new Set([
   "html",
   "head",
   "title",
@@ -19,7 +19,7 @@ const HEAD_ELEMENTS: ReadonlySet<string> = new Set([
 ]);
 
 /** What they hold is no part of the head; trackers put images there. */
-const INERT_ELEMENTS: readonly string[] = ["noscript", "template"];
+const inertElements: readonly string[] = ["noscript", "template"];
 
 /**
  * The `link` elements in the head of an HTML document (§4), resolved by its first `base`. Links in
@@ -41,9 +41,9 @@ function readHead(text: string): Head {
   const open: string[] = [];
   const parser = new Parser({
     onopentagname(name) {
-      const isOver = !HEAD_ELEMENTS.has(name) && !isInert(open);
+      const isOver = !headElements.has(name) && !isInert(open);
       open.push(name);
-      if (isOver || open.length > MAX_DEPTH || head.links.length >= MAX_FOUND_LINKS) parser.pause();
+      if (isOver || open.length > maxDepth || head.links.length >= maxFoundLinks) parser.pause();
     },
     onopentag(name, attributes) {
       if (!isInert(open)) readElement(head, name, attributes);
@@ -58,7 +58,7 @@ function readHead(text: string): Head {
 }
 
 function isInert(open: readonly string[]): boolean {
-  return open.some((name) => INERT_ELEMENTS.includes(name));
+  return open.some((name) => inertElements.includes(name));
 }
 
 function readElement(head: Head, name: string, attributes: Readonly<Record<string, string>>): void {

@@ -1,8 +1,8 @@
 import { z } from "zod";
-import { type FoundLink, MAX_FOUND_LINKS, resolveLink } from "./found-link.ts";
+import { type FoundLink, maxFoundLinks, resolveLink } from "./found-link.ts";
 
 /** PubSubHubbub is what WebSub was called before. */
-const HUB_TYPES: readonly string[] = ["websub", "pubsubhubbub"];
+const hubTypes: readonly string[] = ["websub", "pubsubhubbub"];
 
 const hubSchema = z.object({ type: z.string(), url: z.string() });
 
@@ -16,7 +16,7 @@ const feedSchema = z.object({
 export function discoverJson(text: string, url: string): readonly FoundLink[] {
   const feed = feedSchema.safeParse(parseJson(text)).data;
   if (feed === undefined) return [];
-  const hubs = (feed.hubs ?? []).slice(0, MAX_FOUND_LINKS).flatMap((hub) => foundLink(hubUrl(hub), "hub", url));
+  const hubs = (feed.hubs ?? []).slice(0, maxFoundLinks).flatMap((hub) => foundLink(hubUrl(hub), "hub", url));
   return [...hubs, ...foundLink(feed.feed_url, "self", url)];
 }
 
@@ -30,7 +30,7 @@ function parseJson(text: string): unknown {
 
 function hubUrl(value: unknown): string | undefined {
   const hub = hubSchema.safeParse(value).data;
-  return hub !== undefined && HUB_TYPES.includes(hub.type.toLowerCase()) ? hub.url : undefined;
+  return hub !== undefined && hubTypes.includes(hub.type.toLowerCase()) ? hub.url : undefined;
 }
 
 function foundLink(href: string | undefined, rel: string, url: string): readonly FoundLink[] {

@@ -8,13 +8,13 @@ import { type FoundLink, resolveLink } from "./found-link.ts";
 import { parseLinkHeader } from "./parse-link-header.ts";
 
 /** A topic that names more hubs than this is read no further. */
-const MAX_HUBS = 16;
+const maxHubs = 16;
 
 /** Links stand at the top of a document; htmlparser2 was measured to be quadratic on hostile markup. */
-const MAX_MARKUP_BYTES = 256 * 1024;
+const maxMarkupBytes = 256 * 1024;
 
 /** JSON is parsed as a whole or not at all: this bounds the time that takes. */
-const MAX_JSON_BYTES = 1024 * 1024;
+const maxJsonBytes = 1024 * 1024;
 
 /** A topic as it was served. */
 export type DiscoverySource = {
@@ -35,7 +35,7 @@ export function discoverLinks(source: DiscoverySource): AdvertisedLinks {
   const inHeader = parseLinkHeader(source.headers["link"] ?? "");
   const links = [...inHeader, ...discoverInBody(source)];
   const hubs = hrefsOf(links, "hub", source.url);
-  return { hubs: [...new Set(hubs)].slice(0, MAX_HUBS), self: hrefsOf(links, "self", source.url)[0] };
+  return { hubs: [...new Set(hubs)].slice(0, maxHubs), self: hrefsOf(links, "self", source.url)[0] };
 }
 
 function hrefsOf(links: readonly FoundLink[], rel: string, url: string): readonly string[] {
@@ -43,14 +43,14 @@ function hrefsOf(links: readonly FoundLink[], rel: string, url: string): readonl
 }
 
 function discoverInBody({ url, contentType, body }: DiscoverySource): readonly FoundLink[] {
-  const markup = body.subarray(0, MAX_MARKUP_BYTES);
+  const markup = body.subarray(0, maxMarkupBytes);
   switch (bodyFormat(contentType, body)) {
     case "html":
       return discoverHtml(decodeText(markup, contentType), url);
     case "xml":
       return discoverXml(decodeText(markup, contentType), url);
     case "json":
-      return body.length <= MAX_JSON_BYTES ? discoverJson(decodeText(body, contentType), url) : [];
+      return body.length <= maxJsonBytes ? discoverJson(decodeText(body, contentType), url) : [];
     case "other":
       return [];
   }

@@ -1,13 +1,13 @@
 import { Parser } from "htmlparser2";
-import { type FoundLink, MAX_FOUND_LINKS, resolveLink, splitRels } from "./found-link.ts";
+import { type FoundLink, maxFoundLinks, resolveLink, splitRels } from "./found-link.ts";
 
-const ATOM = "http://www.w3.org/2005/Atom";
+const atomNamespace = "http://www.w3.org/2005/Atom";
 
 /** htmlparser2 takes quadratic time on deep nesting. */
-const MAX_DEPTH = 64;
+const maxDepth = 64;
 
 /** Where the feed's own metadata ends. What entries link to is not about the feed. */
-const ENTRY_NAMES: readonly string[] = ["entry", "item"];
+const entryNames: readonly string[] = ["entry", "item"];
 
 type Attributes = Readonly<Record<string, string>>;
 
@@ -31,8 +31,8 @@ export function discoverXml(text: string, url: string): readonly FoundLink[] {
         parser.pause();
       },
       onopentagname(name) {
-        const isOver = ENTRY_NAMES.includes(localName(name)) || links.length >= MAX_FOUND_LINKS;
-        if (isOver || open.length >= MAX_DEPTH) parser.pause();
+        const isOver = entryNames.includes(localName(name)) || links.length >= maxFoundLinks;
+        if (isOver || open.length >= maxDepth) parser.pause();
       },
       onopentag(name, attributes) {
         open.push(attributes);
@@ -58,7 +58,7 @@ function isFeedLink(name: string, open: readonly Attributes[]): boolean {
   if (name === "link") return true;
   const declaration = `xmlns:${name.slice(0, name.indexOf(":"))}`;
   const namespace = open.findLast((attributes) => attributes[declaration] !== undefined)?.[declaration];
-  return namespace === undefined || namespace === ATOM;
+  return namespace === undefined || namespace === atomNamespace;
 }
 
 function readLink({ href, rel }: Attributes, open: readonly Attributes[], url: string): FoundLink | undefined {

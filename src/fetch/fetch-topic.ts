@@ -8,12 +8,12 @@ import { followRedirect } from "./follow-redirect.ts";
 import { keepValidators } from "./keep-validators.ts";
 
 /** For the whole chain of redirects: a publisher that drips or loops holds a worker no longer. */
-const FETCH_WALL_CLOCK_MS = 20_000;
+const fetchWallClockMs = 20_000;
 
-const MAX_REDIRECTS = 5;
+const maxRedirects = 5;
 
 /** The peer's words in a reason end up in receipts and in the database. */
-const MAX_REASON_CHARS = 300;
+const maxReasonChars = 300;
 
 export type FetchDeps = {
   readonly outbound: Outbound;
@@ -52,11 +52,11 @@ type Answered = Extract<OutboundAnswer, { readonly kind: "answered" }>;
  * Never rejects. After an abort the answer is `failed` too: look at the signal before saving it.
  */
 export async function fetchTopic(deps: FetchDeps, request: TopicRequest, signal: AbortSignal): Promise<TopicAnswer> {
-  const deadlineMs = deps.clock.monotonicMs() + FETCH_WALL_CLOCK_MS;
+  const deadlineMs = deps.clock.monotonicMs() + fetchWallClockMs;
   let url = request.url;
-  for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
+  for (let hop = 0; hop <= maxRedirects; hop++) {
     const wallClockMs = Math.ceil(deadlineMs - deps.clock.monotonicMs());
-    if (wallClockMs <= 0) return failed(`no answer within ${FETCH_WALL_CLOCK_MS / 1000} s`);
+    if (wallClockMs <= 0) return failed(`no answer within ${fetchWallClockMs / 1000} s`);
     const answer = await getOnce(deps, request, { url, wallClockMs, signal });
     if (answer.kind === "failed") return failed(`${answer.reason}: ${answer.detail}`);
     const redirect = followRedirect(url, answer.status, answer.headers["location"]);
@@ -64,7 +64,7 @@ export async function fetchTopic(deps: FetchDeps, request: TopicRequest, signal:
     if (redirect.kind === "refused") return failed(redirect.reason);
     url = redirect.url;
   }
-  return failed(`more than ${MAX_REDIRECTS} redirects`);
+  return failed(`more than ${maxRedirects} redirects`);
 }
 
 function getOnce(
@@ -107,5 +107,5 @@ function toContent({ headers }: Answered, body: Buffer, finalUrl: string): Conte
 }
 
 function failed(reason: string): TopicAnswer {
-  return { kind: "failed", reason: reason.replace(/\s/g, " ").slice(0, MAX_REASON_CHARS) };
+  return { kind: "failed", reason: reason.replace(/\s/g, " ").slice(0, maxReasonChars) };
 }

@@ -1,4 +1,4 @@
-const REDIRECTS: readonly number[] = [301, 302, 303, 307, 308];
+const redirectStatuses: readonly number[] = [301, 302, 303, 307, 308];
 
 /** Where an answer sends the fetch: on to `url`, nowhere (`stay`), or where the hub does not go. */
 export type Redirect =
@@ -11,7 +11,7 @@ export type Redirect =
  * relative Location is resolved and its fragment dropped. The address is judged by the outbound port.
  */
 export function followRedirect(from: string, status: number, location: string | undefined): Redirect {
-  if (!REDIRECTS.includes(status)) return { kind: "stay" };
+  if (!redirectStatuses.includes(status)) return { kind: "stay" };
   const target = location === undefined ? null : URL.parse(location, from);
   if (target === null) return { kind: "refused", reason: `answered ${status} without a usable Location` };
   const fault = faultOf(target, from);

@@ -6,10 +6,10 @@ export type FoundLink = {
 };
 
 /** Links read from one source. It bounds the URLs parsed for one topic; no honest topic comes near it. */
-export const MAX_FOUND_LINKS = 64;
+export const maxFoundLinks = 64;
 
 /** Longer URLs are skipped: they would be copied into every delivery's Link header. */
-const MAX_URL_CHARS = 2048;
+const maxUrlChars = 2048;
 
 /** The value of a rel attribute or parameter: a list parted by blanks, of any case (RFC 8288 §3.3). */
 export function splitRels(value: string): readonly string[] {
@@ -21,9 +21,9 @@ export function splitRels(value: string): readonly string[] {
 
 /** `href` as an absolute http(s) URL, serialised by URL. Absent when it is none, empty, too long or holds userinfo. */
 export function resolveLink(href: string, base: string): string | undefined {
-  if (href === "" || href.length > MAX_URL_CHARS) return undefined;
+  if (href === "" || href.length > maxUrlChars) return undefined;
   const url = URL.parse(href, base);
   if (url === null || (url.protocol !== "https:" && url.protocol !== "http:")) return undefined;
-  if (url.username !== "" || url.password !== "" || url.href.length > MAX_URL_CHARS) return undefined;
+  if (url.username !== "" || url.password !== "" || url.href.length > maxUrlChars) return undefined;
   return url.href;
 }

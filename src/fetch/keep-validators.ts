@@ -1,12 +1,12 @@
 import type { Validators } from "../model/topic.ts";
 
-export const NO_VALIDATORS: Validators = { etag: undefined, lastModified: undefined };
+export const noValidators: Validators = { etag: undefined, lastModified: undefined };
 
 /** They are stored and sent again with every fetch; honest ones have a few dozen bytes. */
-const MAX_VALIDATOR_CHARS = 1024;
+const maxValidatorChars = 1024;
 
 /** Last-Modified counts whole seconds. */
-const SETTLED_AFTER_MS = 1000;
+const settledAfterMs = 1000;
 
 /**
  * What the next conditional GET may send back. Policy: nothing when the content was modified less
@@ -20,12 +20,12 @@ export function keepValidators(headers: Readonly<Record<string, string>>, now: D
   const lastModified = sendable(headers["last-modified"]);
   if (lastModified === undefined) return { etag, lastModified };
   const servedMs = Date.parse(headers["date"] ?? "") || now.getTime();
-  const isSettling = servedMs - Date.parse(lastModified) < SETTLED_AFTER_MS;
-  return isSettling ? NO_VALIDATORS : { etag, lastModified };
+  const isSettling = servedMs - Date.parse(lastModified) < settledAfterMs;
+  return isSettling ? noValidators : { etag, lastModified };
 }
 
 /** Absent when it could not be sent back as it came: the next fetch would fail for it. */
 function sendable(value: string | undefined): string | undefined {
-  if (value === undefined || value === "" || value.length > MAX_VALIDATOR_CHARS) return undefined;
+  if (value === undefined || value === "" || value.length > maxValidatorChars) return undefined;
   return /[^\t\x20-\x7e\x80-\xff]/.test(value) ? undefined : value;
 }

@@ -1,7 +1,7 @@
-import { type FoundLink, MAX_FOUND_LINKS, splitRels } from "./found-link.ts";
+import { type FoundLink, maxFoundLinks, splitRels } from "./found-link.ts";
 
 /** Node reads no more header than this; it bounds the work should the caller read more. */
-const MAX_HEADER_CHARS = 16 * 1024;
+const maxHeaderChars = 16 * 1024;
 
 /**
  * The links of a Link header (RFC 8288 §3), `href` as written. A malformed element is skipped and costs
@@ -11,10 +11,10 @@ const MAX_HEADER_CHARS = 16 * 1024;
  * used: it is quadratic on blanks and gives up on the whole header at the first stray character.
  */
 export function parseLinkHeader(value: string): readonly FoundLink[] {
-  const elements = splitList(value.slice(0, MAX_HEADER_CHARS), ",");
+  const elements = splitList(value.slice(0, maxHeaderChars), ",");
   // An element that was cut may read as something it is not (`rel=hub` of `rel=hubris`).
-  if (value.length > MAX_HEADER_CHARS) elements.pop();
-  return elements.slice(0, MAX_FOUND_LINKS).flatMap((element) => readElement(element) ?? []);
+  if (value.length > maxHeaderChars) elements.pop();
+  return elements.slice(0, maxFoundLinks).flatMap((element) => readElement(element) ?? []);
 }
 
 function readElement(element: string): FoundLink | undefined {

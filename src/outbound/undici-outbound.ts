@@ -60,7 +60,7 @@ function createAgent(options: OutboundOptions, signal: AbortSignal): Agent {
 }
 
 /** For what comes after the status line, where only that counts. */
-const REST_MS = 1000;
+const restMs = 1000;
 
 type Door = { readonly agent: Agent; readonly clock: Clock; readonly onAbort: OnAbort; readonly userAgent: string };
 
@@ -105,7 +105,7 @@ function dispatch(door: Door, request: OutboundRequest, options: Agent.DispatchO
     /** Nobody waits for the rest of the answer: it may take as long as using the connection again is worth. */
     function limitRest(): void {
       callOffClock();
-      callOffClock = door.clock.after(REST_MS, stop);
+      callOffClock = door.clock.after(restMs, stop);
     }
 
     function release(): void {

@@ -6,7 +6,7 @@ import type { Validators } from "../../src/model/topic.ts";
 import { FakeOutbound, type Page } from "./fake-outbound.ts";
 
 const TOPIC = "https://blog.example/feed?a=%7E";
-const NO_VALIDATORS: Validators = { etag: undefined, lastModified: undefined };
+const noValidators: Validators = { etag: undefined, lastModified: undefined };
 const VALIDATORS: Validators = { etag: 'W/"1"', lastModified: "Wed, 31 Dec 2025 00:00:00 GMT" };
 const MAX_BYTES = 1000;
 
@@ -16,7 +16,7 @@ async function ask(pages: Readonly<Record<string, Page>>, asked: Asked = {}) {
   const outbound = new FakeOutbound(pages);
   const clock = { ...systemClock, ...(asked.monotonicMs === undefined ? {} : { monotonicMs: asked.monotonicMs }) };
   const deps = { outbound, clock, maxBytes: MAX_BYTES, version: "1.2.3", publicUrl: "https://hub.example/" };
-  const request = { url: TOPIC, validators: asked.validators ?? NO_VALIDATORS, subscribers: 26 };
+  const request = { url: TOPIC, validators: asked.validators ?? noValidators, subscribers: 26 };
   const answer = await fetchTopic(deps, request, asked.signal ?? new AbortController().signal);
   return { answer, requests: outbound.requests };
 }
