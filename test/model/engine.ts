@@ -1,0 +1,202 @@
+import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { setImmediate } from "node:timers/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+
+import { pino } from "pino";
+
+import { loadConfig } from "../../src/config.ts";
+import { createHubAddress } from "../../src/hub-address.ts";
+import { createStages, type Stages } from "../../src/stages.ts";
+import type { Log } from "../../src/log.ts";
+import { openSqliteStore } from "../../src/store/sqlite/sqlite-store.ts";
+import type { Store } from "../../src/store/store.ts";
+import { finishWorkers, runWorkers } from "../../src/workers.ts";
+import { TestClock } from "../support/test-clock.ts";
+import { clockOf, createGate, type Gate, rest } from "./gate.ts";
+import { delaysMs, type Ledger } from "./ledger.ts";
+import { observeStore } from "./observed-store.ts";
+import type { Peers } from "./peers.ts";
+
+const migrations = resolve(import.meta.dirname, "../../src/store/sqlite/migrations");
+/** In memory where there is such a place: a crash of the process is what is tried here, not of the machine. */
+const parent = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
+
+export type Limits = { readonly perOrigin: number; readonly total: number; readonly fetchMinIntervalSeconds: number };
+
+/** The whole pipeline on a database file, in one process after the other. */
+export type Engine = AsyncDisposable & {
+  readonly clock: TestClock;
+  readonly hub: Stages["hub"];
+  /** As the running process sees it. */
+  readonly store: Store;
+  /** The same without anybody's eyes. */
+  readonly raw: Store;
+  readonly rest: () => Promise<void>;
+  /** The store says so many times that it is unavailable (promise F). */
+  outage(times: number): void;
+  /** kill -9, after as many more answers of the store: the last one is written, but nobody learns of it. */
+  crash(answers: number): Promise<void>;
+  /** SIGTERM, and a new process. What is in flight `ms` later is cut short. */
+  restart(ms: number): Promise<void>;
+  /** SIGTERM, and no new process: the store as the last one has left it. */
+  end(): Promise<Store>;
+};
+
+type Life = {
+  readonly gate: Gate;
+  readonly file: string;
+  readonly raw: Store;
+  readonly store: Store;
+  readonly hub: Stages["hub"];
+  /** What is in flight `ms` later is cut short. */
+  readonly finish: (ms: number) => Promise<void>;
+};
+
+export async function openEngine(ledger: Ledger, peers: Peers, limits: Limits): Promise<Engine> {
+  const folder = mkdtempSync(join(parent, "carillon-model-"));
+  const clock = new TestClock(new Date("2026-01-01T00:00:00Z"));
+  const pulse = { count: 0 };
+  const log: Log = pino({ level: "error" }, { write: tell });
+  const parts = { ledger, peers, limits, clock, log };
+  const fileOf = (life: number) => join(folder, `${life}.db`);
+  writeFileSync(fileOf(0), await (migrated ??= migrate()));
+  let lives = 1;
+  let life = begin(fileOf(0), createGate(pulse), parts);
+  let left: Store | undefined;
+
+  return {
+    clock,
+    get hub() {
+      return life.hub;
+    },
+    get store() {
+      return life.store;
+    },
+    get raw() {
+      return life.raw;
+    },
+    rest: () => rest(pulse),
+    outage(times) {
+      life.gate.outages = times;
+    },
+    async crash(answers) {
+      const { gate, file, raw } = life;
+      gate.answersLeft = answers;
+      if (answers > 0) await rest(pulse, () => gate.isShut);
+      gate.isShut = true;
+      await setImmediate(); // everybody has heard of what was committed
+      for (const end of ["", "-wal"]) copyFileSync(`${file}${end}`, `${fileOf(lives)}${end}`);
+      gate.isForgotten = true;
+      ledger.voidClaims("crash");
+      life = begin(fileOf(lives), createGate(pulse), parts);
+      lives += 1;
+      await raw[Symbol.asyncDispose]();
+    },
+    async restart(ms) {
+      await stop(ms);
+      life = begin(life.file, createGate(pulse), parts);
+    },
+    async end() {
+      await stop(0);
+      left = openSqliteStore(life.file, migrations);
+      return left;
+    },
+    async [Symbol.asyncDispose]() {
+      life.gate.isShut = true;
+      await (left ?? life.raw)[Symbol.asyncDispose]();
+      rmSync(folder, { recursive: true });
+    },
+  };
+
+  function tell(line: string): void {
+    if (!line.includes('"code":"store_unavailable"')) ledger.faults.push(line);
+  }
+
+  async function stop(ms: number): Promise<void> {
+    const { finish, gate, raw } = life;
+    gate.outages = 0;
+    clock.advance(1000);
+    await rest(pulse);
+    await finish(ms);
+    gate.isShut = true;
+    gate.isForgotten = true;
+    await raw[Symbol.asyncDispose]();
+    ledger.voidClaims("graceful");
+  }
+}
+
+type Parts = {
+  readonly ledger: Ledger;
+  readonly peers: Peers;
+  readonly limits: Limits;
+  readonly clock: TestClock;
+  readonly log: Log;
+};
+
+function begin(file: string, gate: Gate, { ledger, peers, limits, clock: world, log }: Parts): Life {
+  const clock = clockOf(gate, world);
+  const raw = openSqliteStore(file, migrations);
+  const store = observeStore(raw, gate, ledger);
+  const stopping = new AbortController();
+  const cut = new AbortController();
+  const stages = createStages({
+    config: configOf(limits),
+    clock,
+    log,
+    random: () => 0,
+    store,
+    outbound: peers.outboundOf(gate, clock),
+    address: createHubAddress("http://hub.example/", { host: "127.0.0.1", port: 8080 }),
+    signals: { stopping: stopping.signal, cut: cut.signal },
+  });
+  const working = runWorkers(stages.workers, clock, log, stopping.signal);
+  return {
+    gate,
+    file,
+    raw,
+    store,
+    hub: stages.hub,
+    async finish(ms) {
+      let isEnded = false;
+      const finished = async () => {
+        await working;
+        await finishWorkers(stages.workers);
+        isEnded = true;
+      };
+      const restUntilEnd = () => rest(gate.pulse, () => isEnded);
+      gate.isStopping = true;
+      stopping.abort();
+      const finishing = finished();
+      await restUntilEnd();
+      if (!isEnded) world.advance(ms);
+      await restUntilEnd();
+      cut.abort();
+      await restUntilEnd();
+      ledger.insist(isEnded, "SIGTERM: work goes on after everything was cut short (promise E)");
+      if (isEnded) await finishing;
+    },
+  };
+}
+
+function configOf({ perOrigin, total, fetchMinIntervalSeconds }: Limits) {
+  const settings = {
+    CARILLON_RETRY_DELAYS_SECONDS: delaysMs.map((ms) => ms / 1000).join(","),
+    CARILLON_HOST_CONCURRENCY: `${perOrigin}`,
+    CARILLON_MAX_IN_FLIGHT: `${total}`,
+    CARILLON_FETCH_MIN_INTERVAL_SECONDS: `${fetchMinIntervalSeconds}`,
+  };
+  return loadConfig(settings, []);
+}
+
+/** An empty database. To make it costs more than a sequence does, so that happens once. */
+let migrated: Promise<Buffer> | undefined;
+
+async function migrate(): Promise<Buffer> {
+  const folder = mkdtempSync(join(parent, "carillon-model-"));
+  const file = join(folder, "empty.db");
+  await openSqliteStore(file, migrations)[Symbol.asyncDispose]();
+  const bytes = readFileSync(file);
+  rmSync(folder, { recursive: true });
+  return bytes;
+}

@@ -1,0 +1,77 @@
+/** One life of a (topic, callback): from a verified subscription to its end. Renewals keep it. */
+export type Member = {
+  readonly pair: string;
+  readonly topic: string;
+  /** In force. Every request has a secret of its own, so a signature tells which request it goes back to. */
+  secret: string;
+  readonly secrets: string[];
+  expiresAt: number;
+  ended: boolean;
+  /** A request to unsubscribe was accepted while it was live. */
+  mustEnd: boolean;
+  /** Numbers of the publications that are neither delivered nor given up, as far as the store has been told. */
+  readonly owed: Set<number>;
+  /** Learnt with its first claim. */
+  id: number | undefined;
+  claim: Claim | undefined;
+  /** Failed attempts of the delivery it waits for. */
+  failures: number;
+  notBefore: number;
+  lastStarted: number;
+  /** Webhook-Id of `lastStarted`. */
+  lastPosted: string;
+};
+
+/**
+ * `open`: a POST is unanswered. `cut`: the hub ended it, so it has not happened. `hindered`: a fault of the hub's own, so
+ * it counts against nobody.
+ */
+export type PostFate = "none" | "open" | "delivered" | "failed" | "hindered" | "gone" | "cut";
+
+/** The right to send one publication to one member, once. */
+export type Claim = {
+  readonly topicId: number;
+  readonly seq: number;
+  owner: string;
+  readonly secret: string;
+  readonly attempts: number;
+  post: PostFate;
+  answeredAt: number;
+  retryAfterMs: number;
+};
+
+/** A delivery as its subscriber sees it. */
+export type Post = { readonly body: string; readonly webhookId: string; readonly attempt: number };
+
+export type TopicState = {
+  readonly url: string;
+  /** By publication number, from 1. */
+  readonly bodies: string[];
+};
+
+export type Settled = {
+  readonly id: number | undefined;
+  readonly topicId: number;
+  readonly seq: number;
+  readonly how: "delivered" | "given_up";
+};
+
+export function pairOf(topic: string, callback: string): string {
+  return `${topic} -> ${callback}`;
+}
+
+export function newMember(terms: Pick<Member, "pair" | "topic" | "secret" | "expiresAt">): Member {
+  return {
+    ...terms,
+    secrets: [terms.secret],
+    ended: false,
+    mustEnd: false,
+    owed: new Set(),
+    id: undefined,
+    claim: undefined,
+    failures: 0,
+    notBefore: 0,
+    lastStarted: 0,
+    lastPosted: "",
+  };
+}

@@ -1,0 +1,127 @@
+import { createHmac } from "node:crypto";
+import { setImmediate } from "node:timers/promises";
+
+import type { Clock } from "../../src/clock.ts";
+import type { Outbound, OutboundAnswer, OutboundRequest } from "../../src/outbound/outbound.ts";
+import { type Gate, never } from "./gate.ts";
+import type { Ledger } from "./ledger.ts";
+import { pairOf, type PostFate } from "./member.ts";
+
+/** How a subscriber answers a delivery: with a status, not at all, or when it is told to. */
+export const behaviours = ["204", "404", "410", "429", "500", "503", "refused", "exhausted", "held"] as const;
+export type Behaviour = (typeof behaviours)[number];
+
+/** What those say that would have it later. */
+const retryAfterSeconds = { "429": 7200, "503": 30 } as const;
+/** The longest the hub heeds. */
+const longestRetryAfterMs = 3_600_000;
+
+/** Two topics with three subscribers each, two of which live on one host. */
+export const topics = ["http://news.example/0", "http://news.example/1"] as const;
+export const callbacks = ["http://a.example/0", "http://a.example/1", "http://b.example/2"] as const;
+
+/** Everybody the hub talks to. */
+export type Peers = {
+  readonly behaviour: Map<string, Behaviour>;
+  /** Has one held answer given, or all. */
+  release(as: Behaviour, pick?: number): void;
+  outboundOf(gate: Gate, clock: Clock): Outbound;
+};
+
+export function createPeers(ledger: Ledger): Peers {
+  const behaviour = new Map<string, Behaviour>();
+  let held: ((as: OutboundAnswer) => void)[] = [];
+
+  return {
+    behaviour,
+    release(as, pick) {
+      const chosen = pick === undefined ? held : held.filter((_, i) => i === pick % held.length);
+      held = held.filter((one) => !chosen.includes(one));
+      for (const give of chosen) give(answerOf(as));
+    },
+    outboundOf: (gate, clock) => ({
+      async exchange(request) {
+        if (gate.isShut) return never();
+        gate.pulse.count += 1;
+        const answer = await (request.method === "GET" ? get(request) : post(request, gate, clock));
+        gate.pulse.count += 1;
+        return gate.isShut ? never() : answer;
+      },
+      async [Symbol.asyncDispose]() {},
+    }),
+  };
+
+  async function get({ url }: OutboundRequest): Promise<OutboundAnswer> {
+    const version = ledger.served.get(url);
+    await setImmediate();
+    if (version !== undefined) return answered(200, `${url} version ${version}`);
+    const { searchParams } = new URL(url);
+    const isForged = searchParams.get("hub.verify_token") === "forged";
+    return isForged ? answered(404) : answered(200, searchParams.get("hub.challenge") ?? "");
+  }
+
+  async function post(request: OutboundRequest, gate: Gate, clock: Clock): Promise<OutboundAnswer> {
+    const { headers, body = Buffer.alloc(0) } = request;
+    const text = body.toString();
+    const pair = pairOf(text.split(" ")[0] ?? "", request.url);
+    const seen = {
+      body: text,
+      webhookId: headers["webhook-id"] ?? "",
+      attempt: Number(headers["carillon-attempt"]),
+    };
+    const isSignedBy = (secret: string) =>
+      headers["x-hub-signature"] === `sha256=${createHmac("sha256", secret).update(body).digest("hex")}`;
+    ledger.insist(!gate.isStopping, `${pair}: ${text} is sent after SIGTERM (promise E)`);
+    const claim = ledger.post(pair, seen, isSignedBy, clock.now());
+    const answer = await Promise.race([byBehaviour(behaviour.get(pair) ?? "204"), cutShort(request, clock)]);
+    if (gate.isShut || claim === undefined) return never();
+    ledger.answer(claim, fateOf(answer), retryAfterMsOf(answer), clock.now());
+    return answer;
+  }
+
+  async function byBehaviour(as: Behaviour): Promise<OutboundAnswer> {
+    if (as === "held") return new Promise((resolve) => held.push(resolve));
+    await setImmediate();
+    return answerOf(as);
+  }
+}
+
+function cutShort({ signal, wallClockMs }: OutboundRequest, clock: Clock): Promise<OutboundAnswer> {
+  return new Promise((resolve) => {
+    const fail = (reason: "aborted" | "timeout") => () => resolve({ kind: "failed", reason, detail: "no answer" });
+    clock.after(wallClockMs, fail("timeout"));
+    signal.addEventListener("abort", fail("aborted"));
+    if (signal.aborted) fail("aborted")();
+  });
+}
+
+function answerOf(as: Behaviour): OutboundAnswer {
+  if (as === "exhausted") return { kind: "failed", reason: as, detail: "no descriptor left" };
+  if (as === "held" || as === "refused") return { kind: "failed", reason: "refused", detail: "connection refused" };
+  const later = as === "429" || as === "503" ? { "retry-after": `${retryAfterSeconds[as]}` } : {};
+  return answered(Number(as), "", later);
+}
+
+function answered(status: number, body = "", headers: Readonly<Record<string, string>> = {}): OutboundAnswer {
+  return {
+    kind: "answered",
+    status,
+    body: Buffer.from(body),
+    complete: true,
+    headers: { "content-type": "text/plain", ...headers },
+  };
+}
+
+function fateOf(answer: OutboundAnswer): PostFate {
+  if (answer.kind === "failed") {
+    if (answer.reason === "exhausted") return "hindered";
+    return answer.reason === "aborted" ? "cut" : "failed";
+  }
+  if (answer.status === 410) return "gone";
+  return answer.status === 204 ? "delivered" : "failed";
+}
+
+function retryAfterMsOf(answer: OutboundAnswer): number {
+  const header = answer.kind === "answered" ? answer.headers["retry-after"] : undefined;
+  return Math.min(Number(header ?? 0) * 1000, longestRetryAfterMs);
+}
