@@ -103,9 +103,13 @@ const remove = fc
     ),
   );
 
-const restart = fc
-  .record({ ms: fc.constantFrom(0, 50, 2000, 7000) })
-  .map((args) => command("restart", args, ({ engine }) => engine.restart(args.ms)));
+const restart = fc.record({ ms: fc.constantFrom(0, 50, 2000, 7000), isAnswered: fc.boolean() }).map((args) =>
+  command("restart", args, ({ engine, peers }) =>
+    engine.restart(args.ms, () => {
+      if (args.isAnswered) peers.release("204");
+    }),
+  ),
+);
 
 const crash = fc
   .record({ answers: fc.oneof(fc.constant(0), fc.nat(30)), turns })
@@ -151,6 +155,34 @@ const lapse = fc.record({ pair, isPublished: fc.boolean(), turns }).map((args) =
   ),
 );
 
+/** What happens to a subscription while a delivery to it is unanswered. */
+const overtake = fc
+  .record({
+    pair,
+    by: fc.constantFrom("subscribe", "unsubscribe", "nothing"),
+    ms: fc.constantFrom(0, 2000),
+    as: fc.constantFrom("204", "500", "410", undefined),
+    turns,
+  })
+  .map((args) =>
+    command(
+      "overtake",
+      args,
+      async (scene) => {
+        const { engine, peers } = scene;
+        peers.behaviour.set(pairOf(args.pair.topic, args.pair.callback), "held");
+        scene.ping(args.pair.topic, true);
+        await engine.rest();
+        engine.clock.advance(args.ms);
+        if (args.by === "subscribe") scene.subscribe(args.pair, longLease);
+        if (args.by === "unsubscribe") scene.unsubscribe(args.pair);
+        await engine.rest();
+        if (args.as !== undefined) peers.release(args.as);
+      },
+      args.turns,
+    ),
+  );
+
 const outage = fc
   .record({ times: fc.integer({ min: 1, max: 20 }) })
   .map((args) => command("outage", args, ({ engine }) => engine.outage(args.times), 0));
@@ -171,6 +203,7 @@ const weights: readonly (readonly [number, fc.Arbitrary<Command>])[] = [
   [2, crash],
   [1, haunt],
   [1, outage],
+  [2, overtake],
   [3, late],
   [1, lapse],
 ];

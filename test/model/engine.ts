@@ -37,8 +37,8 @@ export type Engine = AsyncDisposable & {
   outage(times: number): void;
   /** kill -9, after as many more answers of the store: the last one is written, but nobody learns of it. */
   crash(answers: number): Promise<void>;
-  /** SIGTERM, and a new process. What is in flight `ms` later is cut short. */
-  restart(ms: number): Promise<void>;
+  /** SIGTERM, and a new process. What is in flight `ms` later, after `meanwhile`, is cut short. */
+  restart(ms: number, meanwhile?: () => void): Promise<void>;
   /** SIGTERM, and no new process: the store as the last one has left it. */
   end(): Promise<Store>;
 };
@@ -50,7 +50,7 @@ type Life = {
   readonly store: Store;
   readonly hub: Stages["hub"];
   /** What is in flight `ms` later is cut short. */
-  readonly finish: (ms: number) => Promise<void>;
+  readonly finish: (ms: number, meanwhile: () => void) => Promise<void>;
 };
 
 export async function openEngine(ledger: Ledger, peers: Peers, limits: Limits): Promise<Engine> {
@@ -93,8 +93,8 @@ export async function openEngine(ledger: Ledger, peers: Peers, limits: Limits): 
       lives += 1;
       await raw[Symbol.asyncDispose]();
     },
-    async restart(ms) {
-      await stop(ms);
+    async restart(ms, meanwhile) {
+      await stop(ms, meanwhile);
       life = begin(life.file, createGate(pulse), parts);
     },
     async end() {
@@ -113,12 +113,12 @@ export async function openEngine(ledger: Ledger, peers: Peers, limits: Limits): 
     if (!line.includes('"code":"store_unavailable"')) ledger.faults.push(line);
   }
 
-  async function stop(ms: number): Promise<void> {
+  async function stop(ms: number, meanwhile: () => void = () => {}): Promise<void> {
     const { finish, gate, raw } = life;
     gate.outages = 0;
     clock.advance(1000);
     await rest(pulse);
-    await finish(ms);
+    await finish(ms, meanwhile);
     gate.isShut = true;
     gate.isForgotten = true;
     await raw[Symbol.asyncDispose]();
@@ -157,7 +157,7 @@ function begin(file: string, gate: Gate, { ledger, peers, limits, clock: world, 
     raw,
     store,
     hub: stages.hub,
-    async finish(ms) {
+    async finish(ms, meanwhile) {
       let isEnded = false;
       const finished = async () => {
         await working;
@@ -171,7 +171,9 @@ function begin(file: string, gate: Gate, { ledger, peers, limits, clock: world, 
       await restUntilEnd();
       if (!isEnded) world.advance(ms);
       await restUntilEnd();
-      cut.abort();
+      meanwhile();
+      await restUntilEnd();
+      if (!isEnded) cut.abort();
       await restUntilEnd();
       ledger.insist(isEnded, "SIGTERM: work goes on after everything was cut short (promise E)");
       if (isEnded) await finishing;
