@@ -1,3 +1,4 @@
+import { HubError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { CatchUpClaim } from "../model/delivery.ts";
 import { originOf } from "../model/origin.ts";
@@ -39,18 +40,25 @@ export async function settleCatchUp(
   if (settled === "more") deps.nudgeCatchUp();
 }
 
-/** Waits for its turn, then loads the publication and sends. `undefined`: the hub is stopping and it has not started. */
+/** Waits for its turn, then loads the publication and sends. `undefined`: nothing was sent, for the hub is stopping or nobody is owed it. */
 function depart(deps: CatchUpDeps, claim: CatchUpClaim): Promise<Attempted | undefined> {
-  return new Promise((resolve, reject) => {
+  return new Promise((resolve) => {
     const stop = () => {
       if (departure.withdraw()) resolve(undefined);
     };
     const departure = deps.departures.submit(originOf(claim.callback), async () => {
       deps.stopping.removeEventListener("abort", stop);
       const sent = deps.publications.use(claim, (publication) => deps.attempt(publication, claim, claim.attempts + 1));
-      await sent.then(resolve, reject);
+      resolve(sent.catch(unlessGone));
+      await Promise.allSettled([sent]);
     });
     deps.stopping.addEventListener("abort", stop);
     if (deps.stopping.aborted) stop();
   });
+}
+
+/** Retention keeps what a claim is about: it is gone only if the subscription ended while the claim waited its turn. */
+function unlessGone(error: unknown): undefined {
+  if (error instanceof HubError && error.code === "not_found") return;
+  throw error;
 }
