@@ -92,6 +92,7 @@ async function startHub(config: Config, overrides: Overrides): Promise<RunningHu
 async function openParts(config: Config, overrides: Overrides, stack: CleanupStack): Promise<RunningHub> {
   const { clock = systemClock, log = createLog(config.logLevel), random = Math.random } = overrides;
   const store = stack.use(openSqliteStore(config.databaseFile, migrationsFolder));
+  const knownHosts = { shut: await store.hosts.listShut(), troubled: await store.behind.listTroubled() };
   const outbound = stack.use(
     createOutbound({
       allowCidrs: config.allowCidrs,
@@ -110,7 +111,7 @@ async function openParts(config: Config, overrides: Overrides, stack: CleanupSta
     stopping.abort();
   });
   const signals = { stopping: stopping.signal, cut: cut.signal };
-  const stages = createStages({ config, clock, log, random, store, outbound, address, signals });
+  const stages = createStages({ config, clock, log, random, store, outbound, address, knownHosts, signals });
   const app = createApp({ steps: stages.hub, assertReady: () => store.assertWritable(clock.now()), log });
   const working = overrides.manual ? Promise.resolve() : runWorkers(stages.workers, clock, log, stopping.signal);
 

@@ -1,6 +1,7 @@
 import type { Clock } from "./clock.ts";
 import type { Config } from "./config.ts";
 import { createDistribution } from "./distribute/distribution.ts";
+import type { KnownHosts } from "./distribute/hosts.ts";
 import { denyUnadvertised } from "./fetch/accept-topic.ts";
 import { fetchDue } from "./fetch/fetch-due.ts";
 import { fetchTopic } from "./fetch/fetch-topic.ts";
@@ -30,6 +31,7 @@ export type StageDeps = {
   readonly store: Store;
   readonly outbound: Outbound;
   readonly address: HubAddress;
+  readonly knownHosts: KnownHosts;
   readonly signals: { readonly stopping: AbortSignal; readonly cut: AbortSignal };
 };
 
@@ -54,6 +56,7 @@ export function createStages(deps: StageDeps): Stages {
     fetch: new Bell(clock),
     fanOut: new Bell(clock),
     catchUp: new Bell(clock),
+    hosts: new Bell(clock),
     upkeep: new Bell(clock),
   };
   const onError = (err: unknown) => {
@@ -68,7 +71,7 @@ export function createStages(deps: StageDeps): Stages {
   };
   const verify = createVerification(deps, bells.verify, onError);
   const fetch = createFetching(deps, bells, nudgeFetch, onError);
-  const { fanOut, catchUp } = createDelivery(deps, bells, onError);
+  const { fanOut, catchUp, tendHosts } = createDelivery(deps, bells, onError);
   return {
     address,
     hub: createHubSteps(deps, minIntervalMs, nudgeFetch, bells.verify),
@@ -77,6 +80,7 @@ export function createStages(deps: StageDeps): Stages {
       { name: "fetch", bell: bells.fetch, step: fetch.step, pollMs, pool: fetch },
       { name: "fan-out", bell: bells.fanOut, step: fanOut.step, pollMs, pool: fanOut },
       { name: "catch-up", bell: bells.catchUp, step: catchUp.step, pollMs, pool: catchUp },
+      { name: "hosts", bell: bells.hosts, step: tendHosts, pollMs: upkeepMs },
       { name: "upkeep", bell: bells.upkeep, step: createUpkeep(store), pollMs: upkeepMs },
     ],
   };
@@ -95,7 +99,7 @@ function createRingLater(clock: Clock, bell: Bell, ms: number): () => void {
   };
 }
 
-type Bells = Readonly<Record<"fetch" | "fanOut" | "catchUp", Bell>>;
+type Bells = Readonly<Record<"fetch" | "fanOut" | "catchUp" | "hosts", Bell>>;
 type OnError = (error: unknown) => void;
 
 function createHubSteps(deps: StageDeps, minIntervalMs: number, nudgeFetch: () => void, verify: Bell): HubSteps {
@@ -171,7 +175,9 @@ function createDelivery(deps: StageDeps, bells: Bells, onError: OnError) {
     outbound,
     clock,
     log,
-    limits: { total: config.maxInFlight, perOrigin: config.hostConcurrency },
+    total: config.maxInFlight,
+    perOrigin: config.hostConcurrency,
+    known: deps.knownHosts,
     headers: {
       hubUrl: address.url,
       isOurs: (url) => address.urls.includes(url),
@@ -179,8 +185,11 @@ function createDelivery(deps: StageDeps, bells: Bells, onError: OnError) {
       signatures: { fallback: config.signatureMethod, byHost: config.signatureMethodByHost },
     },
     judge: { retry: { delaysMs: config.retryDelaysSeconds.map((seconds) => seconds * 1000) }, random },
-    nudgeFanOut: () => bells.fanOut.ring(),
-    nudgeCatchUp: () => bells.catchUp.ring(),
+    nudge: {
+      fanOut: () => bells.fanOut.ring(),
+      catchUp: () => bells.catchUp.ring(),
+      hosts: () => bells.hosts.ring(),
+    },
     onError,
   });
 }

@@ -2,7 +2,7 @@ import type { Clock } from "../clock.ts";
 import type { AttemptAnswer } from "../model/delivery.ts";
 import type { Publication } from "../model/publication.ts";
 import type { Recipient } from "../model/subscription.ts";
-import type { Outbound, OutboundAnswer } from "../outbound/outbound.ts";
+import type { Outbound, OutboundAnswer, OutboundFailure } from "../outbound/outbound.ts";
 import { parseRetryAfter } from "./decide-retry.ts";
 import { deliveryHeaders, type HeaderPolicy } from "./delivery-headers.ts";
 
@@ -53,9 +53,23 @@ export async function attemptDelivery(
 function toAttemptAnswer(answer: OutboundAnswer, now: Date, cut: AbortSignal): AttemptAnswer | undefined {
   if (answer.kind === "failed") {
     if (cut.aborted) return undefined;
-    const kind = answer.reason === "exhausted" ? "hindered" : "failed";
-    return { kind, reason: `${answer.reason}: ${answer.detail}` };
+    const reason = `${answer.reason}: ${answer.detail}`;
+    if (answer.reason === "exhausted") return { kind: "hindered", reason };
+    return { kind: "failed", fault: faultOf(answer.reason), reason };
   }
   const retryAfterSeconds = parseRetryAfter(answer.headers["retry-after"], now);
   return { kind: "answered", status: answer.status, retryAfterSeconds };
+}
+
+function faultOf(reason: OutboundFailure): Extract<AttemptAnswer, { kind: "failed" }>["fault"] {
+  switch (reason) {
+    case "timeout":
+      return "timeout";
+    case "refused":
+    case "unresolved":
+    case "tls":
+      return "unreachable";
+    default:
+      return "broken";
+  }
 }

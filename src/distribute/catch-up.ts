@@ -2,11 +2,13 @@ import { HubError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { CatchUpClaim } from "../model/delivery.ts";
 import { originOf } from "../model/origin.ts";
+import type { Publication } from "../model/publication.ts";
 import type { BehindStore } from "../store/behind-store.ts";
 import { persist } from "../work/persist.ts";
 import type { Attempted } from "./attempt.ts";
 import { isAnswered } from "./chunk-sends.ts";
 import type { DeliverDeps } from "./deliver-deps.ts";
+import { readSign } from "./host-sign.ts";
 import { judgeAttempt, type Judgement } from "./judge-attempt.ts";
 import type { SharedPublications } from "./shared-publications.ts";
 
@@ -17,42 +19,68 @@ export type CatchUpDeps = DeliverDeps & {
   readonly nudgeCatchUp: () => void;
 };
 
+/** The right to settle a subscription's behind row. */
+export type OwnedClaim = Pick<CatchUpClaim, "subscriptionId" | "seq" | "token"> & { readonly origin: string };
+
+/** A claim, and whether it is made to learn if its host is back. */
+export type CatchUp = { readonly claim: CatchUpClaim; readonly isProbe: boolean };
+
+/** Nothing was sent, for the host's breaker is open. */
+const turnedAway = Symbol("turned away");
+
 /**
  * One attempt for a subscription that is behind, and what follows from it. Once `stopping`, what has not started or was
  * cut short stays claimed; the next process begins by voiding that, and it counts for nothing.
  */
-export async function catchUp(deps: CatchUpDeps, claim: CatchUpClaim): Promise<void> {
-  const attempted = await depart(deps, claim);
+export async function catchUp(deps: CatchUpDeps, { claim, isProbe }: CatchUp): Promise<void> {
+  const origin = originOf(claim.callback);
+  const attempted = await depart(deps, claim, { origin, isProbe });
+  if (attempted === turnedAway) {
+    await persist(deps.clock, deps.cut, () => deps.behind.release(claim));
+    return;
+  }
   if (attempted === undefined || !isAnswered(attempted)) return;
-  const judgement = judgeAttempt(claim, claim.attempts + 1, attempted, deps.clock.now(), deps.judge);
-  await settleCatchUp(deps, claim, judgement);
+  const judgement = judgeAttempt(claim, attempted, deps.clock.now(), deps.judge);
+  await settleCatchUp(deps, { ...claim, origin }, judgement);
 }
 
 /** Writes how an attempt that owns a behind row ended. A claim that is lost meanwhile changes nothing. */
 export async function settleCatchUp(
-  deps: Pick<CatchUpDeps, "behind" | "clock" | "cut" | "log" | "nudgeCatchUp">,
-  claim: Pick<CatchUpClaim, "subscriptionId" | "seq" | "token">,
+  deps: Pick<CatchUpDeps, "behind" | "clock" | "cut" | "hosts" | "log" | "nudgeCatchUp">,
+  claim: OwnedClaim,
   { outcome, record }: Judgement,
 ): Promise<void> {
   const write = () => deps.behind.settleCatchUp(claim, outcome, record, deps.clock.now());
   const settled = await persist(deps.clock, deps.cut, write);
   if (outcome.kind === "given_up") deps.log.warn(record, "delivery given up");
+  if (outcome.kind !== "delivered" && outcome.hastenedBy === "success") deps.hosts.trouble(claim.origin);
   if (settled === "more") deps.nudgeCatchUp();
 }
 
 /** Waits for its turn, then loads the publication and sends. `undefined`: nothing was sent, for the hub is stopping or nobody is owed it. */
-function depart(deps: CatchUpDeps, claim: CatchUpClaim): Promise<Attempted | undefined> {
+function depart(
+  deps: CatchUpDeps,
+  claim: CatchUpClaim,
+  where: { readonly origin: string; readonly isProbe: boolean },
+): Promise<Attempted | typeof turnedAway | undefined> {
   return new Promise((resolve) => {
     const stop = () => {
       if (departure.withdraw()) resolve(undefined);
     };
-    const departure = deps.departures.submit(originOf(claim.callback), async () => {
-      deps.stopping.removeEventListener("abort", stop);
-      const sent = deps.publications.use(claim, (publication) => deps.attempt(publication, claim, claim.attempts + 1));
-      resolve(sent.catch(unlessGone));
-      await Promise.allSettled([sent]);
-    });
     deps.stopping.addEventListener("abort", stop);
+    const start = async () => {
+      deps.stopping.removeEventListener("abort", stop);
+      const send = (publication: Publication) => deps.attempt(publication, claim, claim.attempts + 1);
+      const sent = deps.publications.use(claim, send).catch(unlessGone);
+      resolve(sent);
+      const [settled] = await Promise.allSettled([sent]);
+      return readSign(settled.status === "fulfilled" ? settled.value?.answer : undefined);
+    };
+    const turnAway = () => {
+      deps.stopping.removeEventListener("abort", stop);
+      resolve(turnedAway);
+    };
+    const departure = deps.departures.submit({ ...where, lane: "retry", topicId: claim.topicId, start, turnAway });
     if (deps.stopping.aborted) stop();
   });
 }

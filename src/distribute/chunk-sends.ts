@@ -1,4 +1,5 @@
 import type { ChunkClaim, ChunkReport } from "../model/delivery.ts";
+import { originOf } from "../model/origin.ts";
 import type { Recipient } from "../model/subscription.ts";
 import type { Attempted } from "./attempt.ts";
 import type { Departure } from "./departures.ts";
@@ -7,6 +8,7 @@ import type { Judgement } from "./judge-attempt.ts";
 /** One subscription's delivery out of a chunk. */
 export type Send = {
   readonly recipient: Recipient;
+  readonly origin: string;
   departure: Departure | undefined;
   /** Monotonic; absent while it waits for its turn, and after it was cut short. */
   startedMs: number | undefined;
@@ -22,13 +24,21 @@ export class ChunkSends {
   #behind: ChunkReport["behind"][number][] = [];
   #gone: ChunkReport["gone"][number][] = [];
   #log: ChunkReport["log"][number][] = [];
+  /** Origins where a 2xx will hasten what is in the report. */
+  #troubled = new Set<string>();
   #settled = 0;
 
   constructor(chunk: ChunkClaim) {
     this.#chunk = chunk;
     const toSend = (recipient: Recipient): [number, Send] => [
       recipient.subscriptionId,
-      { recipient, departure: undefined, startedMs: undefined, detach: undefined },
+      {
+        recipient,
+        origin: originOf(recipient.callback),
+        departure: undefined,
+        startedMs: undefined,
+        detach: undefined,
+      },
     ];
     this.todo = new Map(chunk.recipients.map(toSend));
   }
@@ -43,12 +53,13 @@ export class ChunkSends {
   }
 
   /** Takes a delivery off the to-do list with what its attempt has shown. */
-  settle({ recipient }: Send, { outcome, record }: Judgement): void {
+  settle({ recipient, origin }: Send, { outcome, record }: Judgement): void {
     const { subscriptionId } = recipient;
     this.#remove(subscriptionId);
     if (outcome.kind === "delivered") this.#delivered += 1;
-    if (outcome.kind === "failed") this.#behind.push({ subscriptionId, ...outcome, token: undefined });
-    if (outcome.kind === "gone") this.#gone.push({ subscriptionId, ...outcome, token: undefined });
+    else if (outcome.kind === "gone") this.#gone.push({ subscriptionId, ...outcome, token: undefined });
+    else this.#behind.push({ subscriptionId, ...outcome, token: undefined });
+    if (outcome.kind === "failed" && outcome.hastenedBy === "success") this.#troubled.add(origin);
     if (outcome.kind !== "delivered" || this.#chunk.logSuccesses) this.#log.push(record);
   }
 
@@ -56,11 +67,12 @@ export class ChunkSends {
   leave({ recipient }: Send, dueAt: Date, token: string | undefined): void {
     const { subscriptionId } = recipient;
     this.#remove(subscriptionId);
-    this.#behind.push({ subscriptionId, attempts: 0, dueAt, token });
+    this.#behind.push({ subscriptionId, attempts: 0, dueAt, hastenedBy: "nothing", token });
   }
 
-  /** What is to be written now; begins the next report. */
-  report(now: Date): ChunkReport {
+  /** What is to be written now, and the origins in trouble that it tells of; begins the next report. */
+  report(now: Date): { readonly report: ChunkReport; readonly troubled: ReadonlySet<string> } {
+    const troubled = this.#troubled;
     const report: ChunkReport = {
       left: [...this.todo.keys()],
       delivered: this.#delivered,
@@ -72,8 +84,9 @@ export class ChunkSends {
     this.#behind = [];
     this.#gone = [];
     this.#log = [];
+    this.#troubled = new Set();
     this.#settled = 0;
-    return report;
+    return { report, troubled };
   }
 
   #remove(subscriptionId: number): void {

@@ -1,29 +1,31 @@
 import type { AttemptAnswer } from "../model/delivery.ts";
 
-/** Waits before each further attempt of a delivery, in milliseconds. The schedule is used up when there is none left. */
+/** Waits before each further attempt of a delivery, in milliseconds, at least one. The schedule is used up when there is none left. */
 export type RetryPolicy = { readonly delaysMs: readonly number[] };
 
-export type RetryDecision = { readonly next: "retry"; readonly at: Date } | { readonly next: "give_up" };
+/** `give_up`: this publication is; `at` is when the subscription is tried with the next one. */
+export type RetryDecision = { readonly next: "retry" | "give_up"; readonly at: Date };
 
 const longestRetryAfterMs = 3_600_000;
 const mostJitter = 0.2;
 
 /**
  * What follows the `attempt`-th failed attempt (1-based) of a delivery (§7: retries up to a limit of the hub's own).
- * Policy: jitter lengthens a wait by up to a fifth and never shortens it; a Retry-After on 429 and 503 lengthens it to
+ * Policy: when the schedule is used up the publication is given up, and from then on the subscription is tried once per
+ * last delay. Jitter lengthens a wait by up to a fifth and never shortens it; a Retry-After on 429 and 503 lengthens it to
  * an hour at most. `random` is in [0, 1).
  */
 export function decideRetry(
   answer: AttemptAnswer,
   attempt: number,
   now: Date,
-  policy: RetryPolicy,
+  { delaysMs }: RetryPolicy,
   random: number,
 ): RetryDecision {
-  const delayMs = policy.delaysMs[attempt - 1];
-  if (delayMs === undefined) return { next: "give_up" };
+  const delayMs = delaysMs[attempt - 1] ?? delaysMs.at(-1) ?? 0;
   const waitMs = Math.max(delayMs * (1 + mostJitter * random), retryAfterMs(answer));
-  return { next: "retry", at: new Date(now.getTime() + Math.ceil(waitMs)) };
+  const next = attempt === delaysMs.length + 1 ? "give_up" : "retry";
+  return { next, at: new Date(now.getTime() + Math.ceil(waitMs)) };
 }
 
 function retryAfterMs(answer: AttemptAnswer): number {

@@ -1,115 +1,223 @@
-/** A send that waits for its turn. */
+import type { HostSign } from "./host-sign.ts";
+import type { Hosts } from "./hosts.ts";
+
+/** First attempts and retries have places of their own: neither waits for the other. */
+export type Lane = "first" | "retry";
+
+/** A send that asks to leave. */
+export type Passenger = {
+  readonly origin: string;
+  readonly lane: Lane;
+  readonly topicId: number;
+  /** Goes although the origin's breaker is open. */
+  readonly isProbe?: boolean;
+  /** Sends. The promise holds the place, and must not reject. */
+  readonly start: () => Promise<HostSign>;
+  /** Called in place of `start` when the origin's breaker is open, also at once. */
+  readonly turnAway: () => void;
+};
+
 export type Departure = {
-  /** Takes it back. False: it has started. */
+  /** Takes it back. False: it has started, or was turned away. */
   readonly withdraw: () => boolean;
+  /** It has taken long: it gives up its place among first attempts for one among retries. */
+  readonly stepAside: () => void;
 };
 
 export type DepartureLimits = {
   /** Most sends open at a time. */
-  readonly total: number;
+  readonly lanes: Readonly<Record<Lane, number>>;
+  /** Most of them at one origin, whatever its pace. */
   readonly perOrigin: number;
 };
 
-type Waiting = { readonly start: () => Promise<void>; withdrawn: boolean; started: boolean };
-type Origin = { open: number; readonly waiting: Waiting[] };
+type Entry = { readonly passenger: Passenger; lane: Lane; state: "waiting" | "started" | "over" };
+type Origin = { readonly open: Record<Lane, number>; readonly waiting: Readonly<Record<Lane, Entry[]>> };
 
+const lanes: readonly Lane[] = ["first", "retry"];
 /** More in one turn of the event loop would hold up everything else that the process does. */
-const startsPerTurn = 32;
+const startsPerTurn: Readonly<Record<Lane, number>> = { first: 32, retry: 16 };
+/** Bounds the memory of sends that wait for slow hosts, in multiples of the lane. */
+const mostWaiting = 32;
 
-/** The gate that all deliveries leave by: bounded in all and per origin; origins take turns. */
+/** The gate that all deliveries leave by. Lanes, origins and topics take turns, each as fast as it can bear. */
 export class Departures {
   readonly #limits: DepartureLimits;
-  readonly #onLow: () => void;
+  readonly #hosts: Hosts;
+  readonly #onRoom: () => void;
   readonly #origins = new Map<string, Origin>();
   /** Origins with something waiting and room, in turn. */
-  readonly #ready = new Set<string>();
-  #open = 0;
+  readonly #ready: Readonly<Record<Lane, Set<string>>> = { first: new Set(), retry: new Set() };
+  readonly #open: Record<Lane, number> = { first: 0, retry: 0 };
+  /** First attempts that wait, by topic. */
+  readonly #crowds = new Map<number, number>();
   #waiting = 0;
   #scheduled = false;
+  #turn = 0;
 
-  /** `onLow` is called when `isLow` becomes true. */
-  constructor(limits: DepartureLimits, onLow: () => void) {
+  /** `onRoom` is called when a topic ceases to be crowded, or the gate to be full. */
+  constructor(limits: DepartureLimits, hosts: Hosts, onRoom: () => void) {
     this.#limits = limits;
-    this.#onLow = onLow;
+    this.#hosts = hosts;
+    this.#onRoom = onRoom;
   }
 
-  /** Whether more should be brought: less is waiting than could be open at a time. */
-  get isLow(): boolean {
-    return this.#waiting < this.#limits.total;
+  /** Topics with as many first attempts waiting as could be open: they should bring no more, but others may. */
+  get crowded(): readonly number[] {
+    return [...this.#crowds].filter(([, count]) => count >= this.#limits.lanes.first).map(([topicId]) => topicId);
   }
 
-  /** Calls `start` when there is room, never within this call. Its promise holds the place, and must not reject. */
-  submit(origin: string, start: () => Promise<void>): Departure {
-    const entry: Waiting = { start, withdrawn: false, started: false };
-    this.#at(origin).waiting.push(entry);
-    this.#waiting += 1;
-    this.#refresh(origin);
-    return { withdraw: () => this.#withdraw(entry) };
+  /** Nobody should bring any more first attempts. */
+  get isFull(): boolean {
+    return this.#waiting >= this.#limits.lanes.first * mostWaiting;
   }
 
-  #withdraw(entry: Waiting): boolean {
-    if (entry.started) return false;
-    if (!entry.withdrawn) this.#waiting -= 1;
-    entry.withdrawn = true;
+  /** Retries that could start now, at origins that have room. */
+  get retryRoom(): number {
+    return Math.max(0, this.#limits.lanes.retry - this.#open.retry);
+  }
+
+  /** How many retries an origin gets at a time: never all of it, or those that hang would keep out first attempts. */
+  retryPace(origin: string): number {
+    return Math.min(this.#hosts.pace(origin), Math.ceil(this.#limits.perOrigin / 2));
+  }
+
+  /** Starts it when there is room, probes at once. */
+  submit(passenger: Passenger): Departure {
+    const entry: Entry = { passenger, lane: passenger.lane, state: "waiting" };
+    const { origin } = passenger;
+    if (passenger.isProbe) {
+      this.#start(entry, this.#at(origin));
+    } else if (this.#hosts.isShut(origin)) {
+      entry.state = "over";
+      passenger.turnAway();
+    } else {
+      this.#at(origin).waiting[entry.lane].push(entry);
+      this.#count(entry, 1);
+      this.#refresh(origin);
+    }
+    return { withdraw: () => this.#withdraw(entry), stepAside: () => this.#stepAside(entry) };
+  }
+
+  #withdraw(entry: Entry): boolean {
+    if (entry.state !== "waiting") return false;
+    entry.state = "over";
+    this.#count(entry, -1);
     return true;
+  }
+
+  #stepAside(entry: Entry): void {
+    if (entry.state !== "started" || entry.lane === "retry") return;
+    const { origin } = entry.passenger;
+    this.#hold(entry, this.#at(origin), -1);
+    entry.lane = "retry";
+    this.#hold(entry, this.#at(origin), 1);
+    this.#refresh(origin);
+  }
+
+  #count({ lane, passenger: { topicId } }: Entry, by: 1 | -1): void {
+    if (lane === "retry") return;
+    this.#waiting += by;
+    const count = (this.#crowds.get(topicId) ?? 0) + by;
+    if (count === 0) this.#crowds.delete(topicId);
+    else this.#crowds.set(topicId, count);
+    const { first } = this.#limits.lanes;
+    if (by === -1 && (count === first - 1 || this.#waiting === first * mostWaiting - 1)) this.#onRoom();
   }
 
   #at(origin: string): Origin {
     const known = this.#origins.get(origin);
     if (known !== undefined) return known;
-    const made: Origin = { open: 0, waiting: [] };
+    const made: Origin = { open: { first: 0, retry: 0 }, waiting: { first: [], retry: [] } };
     this.#origins.set(origin, made);
     return made;
   }
 
   /** Puts an origin in line, or forgets it. */
   #refresh(origin: string): void {
-    const { open, waiting } = this.#at(origin);
-    if (waiting.length > 0 && open < this.#limits.perOrigin) this.#ready.add(origin);
-    if (waiting.length === 0 && open === 0) this.#origins.delete(origin);
+    const at = this.#at(origin);
+    for (const lane of lanes) {
+      if (at.waiting[lane].length > 0 && this.#hasRoomAt(origin, at, lane)) this.#ready[lane].add(origin);
+    }
+    const isEmpty = lanes.every((lane) => at.waiting[lane].length === 0 && at.open[lane] === 0);
+    if (isEmpty) this.#origins.delete(origin);
     this.#schedule();
+  }
+
+  #hasRoomAt(origin: string, { open }: Origin, lane: Lane): boolean {
+    if (open.first + open.retry >= this.#limits.perOrigin) return false;
+    return open[lane] < (lane === "first" ? this.#hosts.pace(origin) : this.retryPace(origin));
+  }
+
+  /** Attempts that stepped aside may overfill the lane of retries; then it is first attempts that make room. */
+  #hasRoom(lane: Lane): boolean {
+    const { first, retry } = this.#limits.lanes;
+    return this.#open[lane] < this.#limits.lanes[lane] && this.#open.first + this.#open.retry < first + retry;
   }
 
   #schedule(): void {
-    if (this.#scheduled || this.#ready.size === 0 || this.#open >= this.#limits.total) return;
+    if (this.#scheduled || !lanes.some((lane) => this.#ready[lane].size > 0 && this.#hasRoom(lane))) return;
     this.#scheduled = true;
     setImmediate(() => {
       this.#scheduled = false;
-      this.#startSome();
+      this.#turn += 1;
+      // By turns, so that an origin with a single place gives it to both.
+      for (const lane of this.#turn % 2 === 0 ? lanes : lanes.toReversed()) this.#startSome(lane);
+      this.#schedule();
     });
   }
 
-  #startSome(): void {
-    const wasLow = this.isLow;
-    let left = startsPerTurn;
-    for (const origin of this.#ready) {
-      if (left === 0 || this.#open >= this.#limits.total) break;
-      this.#ready.delete(origin);
-      if (this.#startNext(origin)) left -= 1;
+  #startSome(lane: Lane): void {
+    let left = startsPerTurn[lane];
+    const ready = this.#ready[lane];
+    for (const origin of ready) {
+      if (left === 0 || !this.#hasRoom(lane)) break;
+      ready.delete(origin);
+      const at = this.#at(origin);
+      const entry = this.#hasRoomAt(origin, at, lane) ? nextWaiting(at.waiting[lane]) : undefined;
+      if (entry !== undefined) {
+        left -= 1;
+        this.#count(entry, -1);
+        this.#start(entry, at);
+      }
       this.#refresh(origin);
     }
-    if (!wasLow && this.isLow) this.#onLow();
-    this.#schedule();
   }
 
-  #startNext(origin: string): boolean {
+  #start(entry: Entry, at: Origin): void {
+    entry.state = "started";
+    this.#hold(entry, at, 1);
+    void this.#run(entry);
+  }
+
+  async #run(entry: Entry): Promise<void> {
+    const { origin, isProbe, start } = entry.passenger;
+    const sign = await start();
+    entry.state = "over";
     const at = this.#at(origin);
-    for (let entry = at.waiting.shift(); entry !== undefined; entry = at.waiting.shift()) {
-      if (entry.withdrawn) continue;
-      entry.started = true;
-      this.#waiting -= 1;
-      this.#open += 1;
-      at.open += 1;
-      void this.#hold(origin, entry.start);
-      return true;
-    }
-    return false;
-  }
-
-  async #hold(origin: string, start: () => Promise<void>): Promise<void> {
-    await start();
-    this.#open -= 1;
-    this.#at(origin).open -= 1;
+    const isFull = at.open.first + at.open.retry >= this.#hosts.pace(origin);
+    this.#hold(entry, at, -1);
+    if (isProbe) this.#hosts.settleProbe(origin, sign);
+    else this.#hosts.observe(origin, sign, isFull);
+    if (this.#hosts.isShut(origin)) this.#turnAway(at);
     this.#refresh(origin);
   }
+
+  #hold({ lane }: Entry, at: Origin, by: 1 | -1): void {
+    this.#open[lane] += by;
+    at.open[lane] += by;
+  }
+
+  #turnAway({ waiting }: Origin): void {
+    for (const lane of lanes) {
+      for (const entry of waiting[lane].splice(0)) if (this.#withdraw(entry)) entry.passenger.turnAway();
+    }
+  }
+}
+
+function nextWaiting(waiting: Entry[]): Entry | undefined {
+  for (let entry = waiting.shift(); entry !== undefined; entry = waiting.shift()) {
+    if (entry.state === "waiting") return entry;
+  }
+  return undefined;
 }

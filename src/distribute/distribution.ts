@@ -1,74 +1,89 @@
 import type { Log } from "../log.ts";
-import type { CatchUpClaim, ChunkClaim } from "../model/delivery.ts";
-import type { Publication } from "../model/publication.ts";
+import type { ChunkClaim } from "../model/delivery.ts";
+import type { Publication, PublicationKey } from "../model/publication.ts";
 import type { Recipient } from "../model/subscription.ts";
 import type { Store } from "../store/store.ts";
+import type { Step } from "../work/loop.ts";
 import { persist } from "../work/persist.ts";
 import { Pool } from "../work/pool.ts";
 import { type AttemptDeps, attemptDelivery, type Attempted } from "./attempt.ts";
-import { catchUp, settleCatchUp } from "./catch-up.ts";
+import { type CatchUp, catchUp, settleCatchUp } from "./catch-up.ts";
+import { claimCatchUps } from "./claim-catch-ups.ts";
 import type { DeliverDeps } from "./deliver-deps.ts";
-import { Departures, type DepartureLimits } from "./departures.ts";
+import { Departures } from "./departures.ts";
+import { HostNews } from "./host-news.ts";
+import { Hosts, type KnownHosts } from "./hosts.ts";
 import type { JudgePolicy } from "./judge-attempt.ts";
 import { type ChunkDeps, runChunk } from "./run-chunk.ts";
 import { SharedPublications } from "./shared-publications.ts";
+import { createTendHosts } from "./tend-hosts.ts";
 
 export type DistributionDeps = AttemptDeps &
   Pick<DeliverDeps, "stopping" | "cut"> & {
-    readonly store: Pick<Store, "fanOuts" | "behind" | "publications">;
-    readonly limits: DepartureLimits;
+    readonly store: Pick<Store, "fanOuts" | "behind" | "publications" | "hosts">;
+    /** Most first attempts in flight; retries have half as many places beside them. */
+    readonly total: number;
+    readonly perOrigin: number;
+    readonly known: KnownHosts;
     readonly judge: JudgePolicy;
     readonly log: Log;
-    readonly nudgeFanOut: () => void;
-    readonly nudgeCatchUp: () => void;
+    readonly nudge: Readonly<Record<"fanOut" | "catchUp" | "hosts", () => void>>;
     readonly onError: (error: unknown) => void;
   };
 
-/** The two workers of §7: first deliveries by chunk, and attempts for whoever is behind. */
+/** The workers of §7: first deliveries by chunk, attempts for whoever is behind, and what hosts being up or down changes. */
 export type Distribution = {
   readonly fanOut: Pool<ChunkClaim>;
-  readonly catchUp: Pool<CatchUpClaim>;
+  readonly catchUp: Pool<CatchUp>;
+  readonly tendHosts: Step;
 };
 
 export function createDistribution(deps: DistributionDeps): Distribution {
-  const { store, limits, onError } = deps;
-  const departures = new Departures(limits, deps.nudgeFanOut);
-  const publications = new SharedPublications((key) =>
-    persist(deps.clock, deps.cut, () => store.publications.load(key)),
-  );
-  const shared = { ...deps, departures, attempt: createAttempt(deps) };
+  const { store, perOrigin, nudge, onError } = deps;
+  const lanes = { first: deps.total, retry: Math.ceil(deps.total / 2) };
+  const news = new HostNews(nudge.hosts);
+  const hosts = new Hosts(deps.clock, perOrigin, deps.known, news);
+  const departures = new Departures({ lanes, perOrigin }, hosts, nudge.fanOut);
+  const load = (key: PublicationKey) => persist(deps.clock, deps.cut, () => store.publications.load(key));
+  const publications = new SharedPublications(load);
+  const shared = { ...deps, departures, hosts, attempt: createAttempt(deps), nudgeCatchUp: nudge.catchUp };
   const catchUpDeps = { ...shared, behind: store.behind, publications };
 
-  const catchUps: Pool<CatchUpClaim> = new Pool({
-    limit: Math.ceil(limits.total / 2),
-    claim: (free, now) => store.behind.claimCatchUps(free, limits.perOrigin, now),
-    handle: (claim) => catchUp(catchUpDeps, claim),
-    onRoom: deps.nudgeCatchUp,
+  const catchUps: Pool<CatchUp> = new Pool({
+    limit: lanes.retry,
+    claim: (free, now) => claimCatchUps({ behind: store.behind, departures, hosts, perOrigin }, free, now),
+    handle: (claimed) => catchUp(catchUpDeps, claimed),
+    onRoom: nudge.catchUp,
     onError,
   });
   const chunkDeps: ChunkDeps = {
     ...shared,
     fanOuts: store.fanOuts,
     adopt: (settling) => {
-      catchUps.track(settling);
+      catchUps.track(settling.finally(nudge.catchUp));
     },
     settleDetached: (claim, judgement) => settleCatchUp(catchUpDeps, claim, judgement),
   };
   const fanOut: Pool<ChunkClaim> = new Pool({
     // As many as there can be sends, for a chunk may be one that hangs: how much is sent at a time is the gate's concern.
-    limit: limits.total,
-    claim: (_free, now) => (departures.isLow ? claimChunk(deps, now) : Promise.resolve([])),
+    limit: lanes.first,
+    claim: (_free, now) => claimChunk(deps, departures, now),
     handle: (chunk) => publications.use(chunk, (publication) => runChunk(chunkDeps, chunk, publication)),
-    onRoom: deps.nudgeFanOut,
+    onRoom: nudge.fanOut,
     onError,
   });
-  return { fanOut, catchUp: catchUps };
+  const tendHosts = createTendHosts({ hosts, news, store, nudgeCatchUp: nudge.catchUp });
+  return { fanOut, catchUp: catchUps, tendHosts };
 }
 
 /** Pages of which everybody is behind make no chunk; they are passed over here. */
-async function claimChunk({ store, stopping }: DistributionDeps, now: Date): Promise<readonly ChunkClaim[]> {
-  while (!stopping.aborted) {
-    const claimed = await store.fanOuts.claimChunk(now);
+async function claimChunk(
+  { store, stopping }: DistributionDeps,
+  departures: Departures,
+  now: Date,
+): Promise<readonly ChunkClaim[]> {
+  while (!stopping.aborted && !departures.isFull) {
+    const claimed = await store.fanOuts.claimChunk(now, departures.crowded);
     if (claimed.kind === "chunk") return [claimed.chunk];
     if (claimed.kind === "idle") break;
   }
@@ -82,7 +97,11 @@ function createAttempt(deps: DistributionDeps) {
       return await attemptDelivery(deps, publication, recipient, attempt);
     } catch (error) {
       deps.onError(error);
-      return { answer: { kind: "failed", reason: "internal error" }, at: deps.clock.now(), durationMs: 0 };
+      return {
+        answer: { kind: "failed", fault: "broken", reason: "internal error" },
+        at: deps.clock.now(),
+        durationMs: 0,
+      };
     }
   };
 }

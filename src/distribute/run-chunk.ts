@@ -1,15 +1,16 @@
 import { randomUUID } from "node:crypto";
 
 import type { Clock } from "../clock.ts";
-import type { CatchUpClaim, ChunkClaim, ChunkReport } from "../model/delivery.ts";
-import { originOf } from "../model/origin.ts";
+import type { ChunkClaim, ChunkReport } from "../model/delivery.ts";
 import type { Publication } from "../model/publication.ts";
 import type { FanOutStore } from "../store/fan-out-store.ts";
 import { Bell } from "../work/bell.ts";
 import { persist } from "../work/persist.ts";
 import type { Attempted } from "./attempt.ts";
+import type { OwnedClaim } from "./catch-up.ts";
 import { ChunkSends, isAnswered, type Send } from "./chunk-sends.ts";
 import type { DeliverDeps } from "./deliver-deps.ts";
+import { type HostSign, readSign } from "./host-sign.ts";
 import { judgeAttempt, type Judgement } from "./judge-attempt.ts";
 
 /** Bounds what a crash repeats: what finished since the last checkpoint, and what was in flight. */
@@ -24,10 +25,7 @@ export type ChunkDeps = DeliverDeps & {
   readonly fanOuts: FanOutStore;
   /** Takes charge of an attempt that left its chunk: it settles like any catch-up attempt. */
   readonly adopt: (settling: Promise<void>) => void;
-  readonly settleDetached: (
-    claim: Pick<CatchUpClaim, "subscriptionId" | "seq" | "token">,
-    judgement: Judgement,
-  ) => Promise<void>;
+  readonly settleDetached: (claim: OwnedClaim, judgement: Judgement) => Promise<void>;
   readonly nudgeCatchUp: () => void;
 };
 
@@ -79,8 +77,15 @@ class ChunkRun {
   };
 
   submitAll(): void {
+    const { topicId } = this.#chunk;
     for (const send of this.#sends.todo.values()) {
-      send.departure = this.#deps.departures.submit(originOf(send.recipient.callback), () => this.#start(send));
+      send.departure = this.#deps.departures.submit({
+        origin: send.origin,
+        lane: "first",
+        topicId,
+        start: () => this.#start(send),
+        turnAway: () => this.#turnAway(send),
+      });
     }
     if (this.#sends.todo.size === 0) this.#bell.ring();
   }
@@ -114,8 +119,9 @@ class ChunkRun {
   /** Writes what is new. Resolves to whether there is more to do. */
   async checkpoint(): Promise<boolean> {
     if (this.#sends.settled === 0 && this.#sends.todo.size > 0) return this.#goesOn();
-    const report = this.#sends.report(this.#clock.now());
+    const { report, troubled } = this.#sends.report(this.#clock.now());
     const kept = await this.#write(report);
+    for (const origin of troubled) this.#deps.hosts.trouble(origin);
     if (report.behind.length > 0) this.#deps.nudgeCatchUp();
     return kept === "kept" && report.left.length > 0 && this.#goesOn();
   }
@@ -135,13 +141,14 @@ class ChunkRun {
     return !this.#deps.stopping.aborted || this.#sends.running || this.#sends.settled > 0;
   }
 
-  async #start(send: Send): Promise<void> {
+  async #start(send: Send): Promise<HostSign> {
     send.startedMs = this.#clock.monotonicMs();
     const attempted = await this.#deps.attempt(this.#publication, send.recipient, 1);
     send.startedMs = undefined;
     const judgement = this.#judge(send, attempted);
     if (send.detach !== undefined) send.detach(judgement);
     else this.#finish(send, judgement);
+    return readSign(attempted.answer);
   }
 
   /** An attempt that was cut short has not happened: its delivery stays on the to-do list. */
@@ -149,14 +156,13 @@ class ChunkRun {
     if (!isAnswered(attempted)) return undefined;
     const { topicId, seq } = this.#chunk;
     const { subscriptionId, generation } = recipient;
-    const delivery = { topicId, seq, subscriptionId, generation };
-    return judgeAttempt(delivery, 1, attempted, this.#clock.now(), this.#deps.judge);
+    const delivery = { topicId, seq, subscriptionId, generation, attempts: 0 };
+    return judgeAttempt(delivery, attempted, this.#clock.now(), this.#deps.judge);
   }
 
   #finish(send: Send, judgement: Judgement | undefined): void {
     if (judgement !== undefined) this.#sends.settle(send, judgement);
-    const { todo, settled } = this.#sends;
-    if (todo.size === 0 || settled >= checkpointSends || this.#deps.stopping.aborted) this.#bell.ring();
+    this.#ringIfDone();
   }
 
   #leaveUnstarted(send: Send, age: number): void {
@@ -164,17 +170,29 @@ class ChunkRun {
     this.#sends.leave(send, this.#clock.now(), undefined);
   }
 
+  /** Nothing is sent to its host for now, so it holds up nobody here. */
+  #turnAway(send: Send): void {
+    this.#sends.leave(send, this.#clock.now(), undefined);
+    this.#ringIfDone();
+  }
+
+  #ringIfDone(): void {
+    const { todo, settled } = this.#sends;
+    if (todo.size === 0 || settled >= checkpointSends || this.#deps.stopping.aborted) this.#bell.ring();
+  }
+
   #detach(send: Send): void {
     const token = randomUUID();
     const answered = Promise.withResolvers<Judgement | undefined>();
     send.detach = answered.resolve;
+    send.departure?.stepAside();
     this.#sends.leave(send, this.#clock.now(), token);
     this.#deps.adopt(this.#settleDetached(send, token, answered.promise, this.#recorded.promise));
   }
 
   /** Its row must be there before it can be settled. */
   async #settleDetached(
-    { recipient }: Send,
+    { recipient, origin }: Send,
     token: string,
     answered: Promise<Judgement | undefined>,
     recorded: Promise<void>,
@@ -183,7 +201,7 @@ class ChunkRun {
     await recorded;
     if (judgement === undefined) return;
     await this.#deps.settleDetached(
-      { subscriptionId: recipient.subscriptionId, seq: this.#chunk.seq, token },
+      { subscriptionId: recipient.subscriptionId, seq: this.#chunk.seq, token, origin },
       judgement,
     );
   }

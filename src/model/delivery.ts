@@ -4,7 +4,8 @@ import type { Recipient } from "./subscription.ts";
 /** How one attempt ended. Only the status line counts (§7); the rest of the answer is ignored. */
 export type AttemptAnswer =
   | { readonly kind: "answered"; readonly status: number; readonly retryAfterSeconds: number | undefined }
-  | { readonly kind: "failed"; readonly reason: string }
+  /** No connection, no answer in time, or none that is HTTP. */
+  | { readonly kind: "failed"; readonly fault: "unreachable" | "timeout" | "broken"; readonly reason: string }
   /** A fault of our own, such as no descriptors or no name server: it counts against nobody. */
   | { readonly kind: "hindered"; readonly reason: string };
 
@@ -13,6 +14,7 @@ export type AttemptRecord = PublicationKey & {
   readonly at: Date;
   /** Absent where one record stands for `count` successes of a chunk. */
   readonly subscriptionId: number | undefined;
+  /** More than one where publications were given up together; `seq` is the last of them. */
   readonly count: number;
   /** 1-based. */
   readonly attempt: number;
@@ -31,12 +33,23 @@ export type ChunkClaim = PublicationKey & {
   readonly logSuccesses: boolean;
 };
 
-/** A subscription that leaves a chunk's to-do list and is behind from now on. */
-export type FallBehind = {
-  readonly subscriptionId: number;
+/**
+ * What makes a waiting delivery due before its time. `recovery`: its host's breaker closing. `success`: that, and any 2xx of
+ * its host. `nothing`: it was this callback that failed, not its host.
+ */
+export type HastenedBy = "nothing" | "recovery" | "success";
+
+/** When a delivery that failed is tried again. */
+export type Wait = {
   /** Attempts made. 0: it could not start, which counts for nothing. */
   readonly attempts: number;
   readonly dueAt: Date;
+  readonly hastenedBy: HastenedBy;
+};
+
+/** A subscription that leaves a chunk's to-do list and is behind from now on. */
+export type FallBehind = Wait & {
+  readonly subscriptionId: number;
   /** Set while the attempt still runs: it owns the row and settles it like any catch-up attempt. */
   readonly token: string | undefined;
 };
@@ -60,11 +73,16 @@ export type CatchUpClaim = PublicationKey &
     readonly token: string;
     /** Attempts made before; a hand-over of something newer does not begin anew. */
     readonly attempts: number;
+    /** When its schedule has it tried. Later than now: it was hastened, or probes its host, and uses up no attempt. */
+    readonly retryAt: Date;
   };
 
-/** What became of a catch-up attempt. `seq` is the publication it was about. */
+/**
+ * What became of a catch-up attempt. `seq` is the publication it was about. After `given_up` the subscription is tried with
+ * what it is owed next, if anything.
+ */
 export type CatchUpOutcome =
   | { readonly kind: "delivered" }
-  | { readonly kind: "given_up" }
-  | { readonly kind: "failed"; readonly attempts: number; readonly dueAt: Date }
-  | { readonly kind: "gone"; readonly attempts: number; readonly dueAt: Date; readonly generation: number };
+  | (Wait & { readonly kind: "given_up" })
+  | (Wait & { readonly kind: "failed" })
+  | (Wait & { readonly kind: "gone"; readonly generation: number });

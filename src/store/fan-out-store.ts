@@ -22,10 +22,12 @@ export interface FanOutStore {
   /**
    * Claim work: a chunk whose former owner is gone, with exactly what it has left to do; else cut the next one.
    * Publication N+1 of a topic is cut only when N is done. Subscriptions that are behind are handed over, not cut.
-   * `cut` without a chunk means that all of a page was handed over: ask again. Fan-outs take turns.
+   * `cut` without a chunk means that all of a page was handed over: ask again. Fan-outs take turns; of topics in `except`
+   * nothing is cut.
    */
   claimChunk(
     now: Date,
+    except?: readonly number[],
   ): Promise<{ readonly kind: "idle" | "cut" } | { readonly kind: "chunk"; readonly chunk: ChunkClaim }>;
 
   /**

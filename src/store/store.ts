@@ -1,6 +1,7 @@
 import type { AttemptStore } from "./attempt-store.ts";
 import type { BehindStore } from "./behind-store.ts";
 import type { FanOutStore } from "./fan-out-store.ts";
+import type { HostStore } from "./host-store.ts";
 import type { IntentStore } from "./intent-store.ts";
 import type { PublicationStore } from "./publication-store.ts";
 import type { SubscriptionStore } from "./subscription-store.ts";
@@ -20,6 +21,7 @@ export interface Store extends AsyncDisposable {
   readonly publications: PublicationStore;
   readonly fanOuts: FanOutStore;
   readonly behind: BehindStore;
+  readonly hosts: HostStore;
   readonly attempts: AttemptStore;
 
   /** Resolves when a row could be written just now; else rejects with `store_unavailable` and the reason. */

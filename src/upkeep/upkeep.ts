@@ -7,14 +7,16 @@ const batch = 200;
 const keptAttempts = 1_000_000;
 
 /**
- * Ends leases that are over (§5.3.1; deliveries check the lease themselves, so this is only the cleaning up) and removes
- * what nobody is owed or asks for any more, a batch of each.
+ * Ends leases that are over (§5.3.1; deliveries check the lease themselves, so this is only the cleaning up), gives up what
+ * has been owed for 7 days, and removes what nobody is owed or asks for any more, a batch of each.
  */
 export function createUpkeep(store: Store): Step {
   return async (now) => {
     const before = (days: number) => new Date(now.getTime() - days * day);
     const removed = await Promise.all([
       store.subscriptions.endLapsed(now, batch),
+      store.behind.giveUpOld(before(7), batch, now),
+      store.behind.removeSettled(batch, now),
       store.publications.removeSettled(batch),
       store.fanOuts.removeDone(before(7), batch),
       store.attempts.trim(before(30), keptAttempts, batch),

@@ -19,6 +19,7 @@ import {
   subscribe,
   subscribeMany,
   topic,
+  wait,
 } from "./support.ts";
 
 export function describeBehindStore(open: OpenStore): void {
@@ -154,7 +155,7 @@ export function describeBehindStore(open: OpenStore): void {
         const [claim] = await store.behind.claimCatchUps(1, plenty, start);
         if (claim === undefined) throw new Error("nothing was claimed");
         tokens.add(claim.token);
-        const failed = { kind: "failed", attempts: round, dueAt: start } as const;
+        const failed = { kind: "failed", ...wait({ attempts: round }) } as const;
         await store.behind.settleCatchUp(claim, failed, record(claim), start);
       }
       expect(tokens.size).toBe(3);
@@ -172,8 +173,13 @@ export function describeBehindStore(open: OpenStore): void {
       const claim = await claimCatchUp(store);
       expect(claim).toMatchObject({ subscriptionId: id, seq: 1, attempts: 2 });
       expect(claim.token).not.toBe(lost.token);
-      const gone = { kind: "gone", attempts: 3, dueAt: after(9), generation: lost.generation } as const;
-      for (const outcome of [{ kind: "delivered" }, { kind: "given_up" }, gone, { ...gone, kind: "failed" }] as const) {
+      const waits = wait({ attempts: 3, dueAt: after(9) });
+      const gone = { kind: "gone", ...waits, generation: lost.generation } as const;
+      const others = [
+        { kind: "given_up", ...waits },
+        { kind: "failed", ...waits },
+      ] as const;
+      for (const outcome of [{ kind: "delivered" }, ...others, gone] as const) {
         expect(await store.behind.settleCatchUp(lost, outcome, record(lost), start)).toBe("lost");
       }
       expect(await store.subscriptions.find(topic, callback)).toMatchObject({ id });

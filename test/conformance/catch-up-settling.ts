@@ -15,20 +15,21 @@ import {
   subscribe,
   topic,
   unsubscribe,
+  wait,
 } from "./support.ts";
 
 export function describeCatchUpSettling(open: OpenStore): void {
   describe("§7 a catch-up attempt", () => {
-    test.each(["delivered", "given_up"] as const)("%s, nothing newer: the subscription is up to date", async (kind) => {
+    test("delivered, nothing newer: the subscription is up to date", async () => {
       await using opened = await open();
       const { store } = opened;
       const { id } = await subscribe(store);
       await failNext(store);
       const claim = await claimCatchUp(store);
-      const log = record(claim, { subscriptionId: id, outcome: kind, attempt: 2, at: after(3) });
+      const log = record(claim, { subscriptionId: id, outcome: "delivered", attempt: 2, at: after(3) });
 
-      expect(await store.behind.settleCatchUp(claim, { kind }, log, start)).toBe("done");
-      expect(await store.behind.settleCatchUp(claim, { kind }, log, start)).toBe("lost");
+      expect(await store.behind.settleCatchUp(claim, { kind: "delivered" }, log, start)).toBe("done");
+      expect(await store.behind.settleCatchUp(claim, { kind: "delivered" }, log, start)).toBe("lost");
 
       expect(await store.attempts.newest(claim.topicId, plenty)).toEqual([log, log]);
       expect(await store.behind.claimCatchUps(plenty, plenty, after(1e9))).toEqual([]);
@@ -37,11 +38,9 @@ export function describeCatchUpSettling(open: OpenStore): void {
     });
 
     test.each([
-      { policy: "latest", kind: "delivered", next: 3 },
-      { policy: "latest", kind: "given_up", next: 3 },
-      { policy: "every", kind: "delivered", next: 2 },
-      { policy: "every", kind: "given_up", next: 2 },
-    ] as const)("$policy, $kind, newer handed over: it is about $next at once", async ({ policy, kind, next }) => {
+      { policy: "latest", next: 3 },
+      { policy: "every", next: 2 },
+    ] as const)("$policy, delivered, newer handed over: it is about $next at once", async ({ policy, next }) => {
       await using opened = await open();
       const { store } = opened;
       await subscribe(store);
@@ -53,8 +52,60 @@ export function describeCatchUpSettling(open: OpenStore): void {
         expect(await nextChunk(store)).toBeUndefined();
       }
 
-      expect(await store.behind.settleCatchUp(claim, { kind }, record(claim), after(7))).toBe("more");
-      expect(await claimCatchUp(store, after(7))).toMatchObject({ seq: next, attempts: 0 });
+      expect(await store.behind.settleCatchUp(claim, { kind: "delivered" }, record(claim), after(7))).toBe("more");
+      expect(await claimCatchUp(store, after(7))).toMatchObject({ seq: next, attempts: 0, retryAt: after(7) });
+    });
+
+    test.each([
+      { policy: "latest", next: 3 },
+      { policy: "every", next: 2 },
+    ] as const)("$policy, given up, newer handed over: it waits with $next", async ({ policy, next }) => {
+      await using opened = await open();
+      const { store } = opened;
+      await subscribe(store);
+      await store.topics.setPolicy(topic, policy);
+      await failNext(store);
+      const claim = await claimCatchUp(store);
+      for (let i = 0; i < 2; i += 1) {
+        await publish(store);
+        expect(await nextChunk(store)).toBeUndefined();
+      }
+      const outcome = { kind: "given_up", ...wait({ attempts: 8, dueAt: after(60) }) } as const;
+
+      expect(await store.behind.settleCatchUp(claim, outcome, record(claim), after(7))).toBe("waits");
+      expect(await store.behind.claimCatchUps(plenty, plenty, after(59))).toEqual([]);
+      expect(await claimCatchUp(store, after(60))).toMatchObject({ seq: next, attempts: 8, retryAt: after(60) });
+    });
+
+    test("given up, nothing newer: it owes nothing, and what comes in its wait is not tried before", async () => {
+      await using opened = await open();
+      const { store } = opened;
+      await subscribe(store);
+      await failNext(store);
+      const claim = await claimCatchUp(store);
+      const outcome = { kind: "given_up", ...wait({ attempts: 8, dueAt: after(60) }) } as const;
+      expect(await store.behind.settleCatchUp(claim, outcome, record(claim), start)).toBe("waits");
+      expect(await store.behind.claimCatchUps(plenty, plenty, after(60))).toEqual([]);
+      expect(await store.behind.removeSettled(plenty, after(59))).toBe(0);
+
+      await publish(store);
+      expect(await nextChunk(store)).toBeUndefined();
+      expect(await store.behind.claimCatchUps(plenty, plenty, after(59))).toEqual([]);
+      expect(await store.behind.removeSettled(plenty, after(60))).toBe(0);
+      expect(await claimCatchUp(store, after(60))).toMatchObject({ seq: 2, attempts: 8 });
+    });
+
+    test("given up, nothing newer in its wait: the next publication is a first attempt", async () => {
+      await using opened = await open();
+      const { store } = opened;
+      const { id } = await subscribe(store);
+      await failNext(store);
+      const claim = await claimCatchUp(store);
+      const outcome = { kind: "given_up", ...wait({ attempts: 8, dueAt: after(60) }) } as const;
+      await store.behind.settleCatchUp(claim, outcome, record(claim), start);
+      expect(await store.behind.removeSettled(plenty, after(60))).toBe(1);
+      await publish(store);
+      expect((await nextChunk(store))?.recipients).toMatchObject([{ subscriptionId: id }]);
     });
 
     test.each(["latest", "every"] as const)(
@@ -68,7 +119,7 @@ export function describeCatchUpSettling(open: OpenStore): void {
         const claim = await claimCatchUp(store);
         await publish(store);
         expect(await nextChunk(store)).toBeUndefined();
-        const failed = { kind: "failed", attempts: 2, dueAt: after(60) } as const;
+        const failed = { kind: "failed", ...wait({ attempts: 2, dueAt: after(60) }) } as const;
         const log = record(claim, { outcome: "failed", status: 500 });
         expect(await store.behind.settleCatchUp(claim, failed, log, start)).toBe("waits");
 
@@ -89,7 +140,7 @@ export function describeCatchUpSettling(open: OpenStore): void {
       await publish(store);
       await nextChunk(store);
       const { generation } = claim;
-      const gone = { kind: "gone", attempts: 2, dueAt: after(60), generation } as const;
+      const gone = { kind: "gone", ...wait({ attempts: 2, dueAt: after(60) }), generation } as const;
       expect(await store.behind.settleCatchUp(claim, gone, record(claim), start)).toBe("done");
 
       expect(await store.subscriptions.find(topic, callback)).toBeUndefined();
@@ -104,7 +155,7 @@ export function describeCatchUpSettling(open: OpenStore): void {
       await failNext(store);
       const claim = await claimCatchUp(store);
       await subscribe(store, { secret: "new" });
-      const gone = { kind: "gone", attempts: 2, dueAt: after(60), generation: claim.generation } as const;
+      const gone = { kind: "gone", ...wait({ attempts: 2, dueAt: after(60) }), generation: claim.generation } as const;
       expect(await store.behind.settleCatchUp(claim, gone, record(claim), start)).toBe("waits");
 
       expect(await store.subscriptions.find(topic, callback)).toMatchObject({ id });
@@ -124,7 +175,7 @@ export function describeCatchUpSettling(open: OpenStore): void {
       const claim = await claimCatchUp(store);
       await unsubscribe(store);
       const { id } = await subscribe(store);
-      const gone = { kind: "gone", attempts: 2, dueAt: start, generation: claim.generation } as const;
+      const gone = { kind: "gone", ...wait({ attempts: 2 }), generation: claim.generation } as const;
       expect(await store.behind.settleCatchUp(claim, gone, record(claim), start)).toBe("lost");
       expect(await store.subscriptions.find(topic, callback)).toMatchObject({ id });
       expect(await store.attempts.newest(claim.topicId, plenty)).toHaveLength(1);

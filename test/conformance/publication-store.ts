@@ -21,6 +21,7 @@ import {
   start,
   subscribe,
   topic,
+  wait,
 } from "./support.ts";
 
 export function describePublicationStore(open: OpenStore): void {
@@ -111,7 +112,7 @@ export function describePublicationStore(open: OpenStore): void {
 
       expect(await store.publications.removeSettled(plenty)).toBe(0);
       expect(await store.publications.load(claim)).toMatchObject({ seq: 1 });
-      const failed = { kind: "failed", attempts: 2, dueAt: start } as const;
+      const failed = { kind: "failed", ...wait({ attempts: 2, dueAt: start }) } as const;
       await store.behind.settleCatchUp(claim, failed, record(claim), start);
       expect(await claimCatchUp(store)).toMatchObject({ subscriptionId: id, seq: 2 });
       expect(await store.publications.removeSettled(plenty)).toBe(1);

@@ -1,4 +1,11 @@
-import type { AttemptRecord, CatchUpClaim, ChunkClaim, ChunkReport, FallBehind } from "../../src/model/delivery.ts";
+import type {
+  AttemptRecord,
+  CatchUpClaim,
+  ChunkClaim,
+  ChunkReport,
+  FallBehind,
+  Wait,
+} from "../../src/model/delivery.ts";
 import type { IntentClaim, IntentDecision, NewIntent } from "../../src/model/intent.ts";
 import type { PublicationKey } from "../../src/model/publication.ts";
 import type { Subscription } from "../../src/model/subscription.ts";
@@ -133,7 +140,12 @@ export function close(store: Store, chunk: ChunkClaim, more: Partial<ChunkReport
 }
 
 export function failure(subscriptionId: number, more: Partial<FallBehind> = {}): FallBehind {
-  return { subscriptionId, attempts: 1, dueAt: start, token: undefined, ...more };
+  return { subscriptionId, token: undefined, ...wait(), ...more };
+}
+
+/** One failed attempt, due again at once. */
+export function wait(more: Partial<Wait> = {}): Wait {
+  return { attempts: 1, dueAt: start, hastenedBy: "nothing", ...more };
 }
 
 /** Publishes, and has the whole first chunk fail. */

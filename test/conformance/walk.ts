@@ -1,7 +1,7 @@
 import type { CatchUpClaim, CatchUpOutcome, ChunkClaim, FallBehind, Gone } from "../../src/model/delivery.ts";
 import type { Recipient } from "../../src/model/subscription.ts";
 import type { TopicPolicy } from "../../src/model/topic.ts";
-import { after, closing, nextChunk, plenty, publish, record, subscribe, subscribeMany } from "./support.ts";
+import { after, closing, nextChunk, plenty, publish, record, subscribe, subscribeMany, wait } from "./support.ts";
 import { found, idsOf, type TestStore, topic, unsubscribe } from "./support.ts";
 import { createLedger, insist } from "./walk-ledger.ts";
 
@@ -28,7 +28,7 @@ export type Walk = {
 
 /** `since` is when the terms were read. */
 type OpenChunk = { readonly chunk: ChunkClaim; readonly since: number; left: readonly Recipient[] };
-type Attempt = Omit<CatchUpClaim, "attempts"> & { readonly since: number };
+type Attempt = Omit<CatchUpClaim, "attempts" | "retryAt"> & { readonly since: number };
 
 export async function openWalk(opened: TestStore, initial: TopicPolicy, bystanders: number): Promise<Walk> {
   const ledger = createLedger();
@@ -84,11 +84,11 @@ export async function openWalk(opened: TestStore, initial: TopicPolicy, bystande
     async settle(pick, dice) {
       const attempt = attempts[pick % Math.max(1, attempts.length)];
       if (attempt === undefined) return;
-      const rest = { attempts: 1, dueAt: new Date(now.getTime() + (dice % 50)) };
+      const rest = wait({ dueAt: new Date(now.getTime() + (dice % 50)) });
       const { generation } = attempt;
       const outcomes: readonly CatchUpOutcome[] = [
         { kind: "delivered" },
-        { kind: "given_up" },
+        { kind: "given_up", ...rest },
         { kind: "failed", ...rest },
         { kind: "failed", ...rest },
         { kind: "gone", generation, ...rest },
@@ -100,6 +100,7 @@ export async function openWalk(opened: TestStore, initial: TopicPolicy, bystande
     },
     async tidy() {
       await opened.store.publications.removeSettled(plenty);
+      await opened.store.behind.removeSettled(plenty, now);
       await opened.store.fanOuts.removeDone(now, plenty);
       await opened.store.topics.removeIdle(plenty);
     },
@@ -137,6 +138,7 @@ export async function openWalk(opened: TestStore, initial: TopicPolicy, bystande
       await walk.haunt();
       const { id, lastSeq } = found(await opened.store.topics.find(topic));
       ledger.assertUpToDate(policy === "every" ? "every" : "latest", lastSeq);
+      await opened.store.behind.removeSettled(plenty, now);
       await walk.tidy();
       const kept = await Promise.allSettled(
         Array.from({ length: lastSeq }, (_, i) => opened.store.publications.load({ topicId: id, seq: i + 1 })),
@@ -199,7 +201,7 @@ export async function openWalk(opened: TestStore, initial: TopicPolicy, bystande
 
   function toBehind(one: Recipient, token: string | undefined): FallBehind {
     const dueAt = new Date(now.getTime() + (one.subscriptionId % 40));
-    return { subscriptionId: one.subscriptionId, attempts: 1, dueAt, token };
+    return { subscriptionId: one.subscriptionId, ...wait({ dueAt }), token };
   }
 
   function nextToken(): string {

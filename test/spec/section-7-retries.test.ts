@@ -56,12 +56,32 @@ test("§7 a failing delivery is tried after 5, 60, 300, 1800, 7200, 18000 and 36
   expect(await isSubscribed(scene)).toBe(true);
 });
 
-test("§7 after giving up, the next update is tried again", async () => {
-  const statuses = [503, 503, 204];
+test("§7 after giving up, the subscription is tried once per last delay until it answers", async () => {
+  const statuses = [503, 503, 503, 503, 204];
   await using scene = await openScene({ receive: inTurn(...statuses), settings: { RETRY_DELAYS_SECONDS: "5" } });
   await scene.update("one");
   await scene.hub.pass(5000);
   expect(await outcomes(scene)).toEqual(["failed", "given_up"]);
+  for (const body of ["two", "three"]) await scene.update(body);
+  expect(scene.bodies()).toEqual(["one", "one"]);
+  await scene.hub.pass(5000);
+  expect(scene.bodies()).toEqual(["one", "one", "three"]);
+  await scene.update("four");
+  await scene.hub.pass(5000);
+  await scene.hub.pass(5000);
+  expect(scene.bodies()).toEqual(["one", "one", "three", "four", "four"]);
+  expect(await outcomes(scene)).toEqual(["failed", "given_up", "failed", "failed", "delivered"]);
+  await scene.update("five");
+  expect(scene.bodies().at(-1)).toBe("five");
+  expect(scene.subscriber.deliveries.at(-1)?.headers["carillon-attempt"]).toBe("1");
+});
+
+test("§7 an update that comes long after giving up is tried at once", async () => {
+  const settings = { RETRY_DELAYS_SECONDS: "5" };
+  await using scene = await openScene({ receive: inTurn(503, 503, 204), settings });
+  await scene.update("one");
+  await scene.hub.pass(5000);
+  await scene.hub.pass(5000);
   await scene.update("two");
   expect(scene.bodies()).toEqual(["one", "one", "two"]);
   expect(scene.subscriber.deliveries.at(-1)?.headers["carillon-attempt"]).toBe("1");
@@ -158,23 +178,24 @@ test("§7 a redirect is not followed: its target sees nothing", async () => {
   expect(target.verifications).toEqual([]);
 });
 
-test("§7 a callback that refuses connections is tried on the schedule, given up, and tried with the next update", async () => {
+test("§7 a callback that refuses connections is tried on the schedule, given up, and tried with the next update after the last delay", async () => {
   await using scene = await openScene();
   await scene.subscriber[Symbol.asyncDispose]();
   await scene.update("one");
   for (const delaySeconds of schedule) await scene.hub.pass(delaySeconds * 1000);
   await scene.update("two");
+  await scene.hub.pass(36_000_000);
   const attempts = await attemptsOf(scene.hub, scene.topic);
   expect(attempts.map(({ seq, attempt, outcome }) => `${seq}.${attempt} ${outcome}`)).toEqual([
     ...schedule.map((_, index) => `1.${index + 1} failed`),
     "1.8 given_up",
-    "2.1 failed",
+    "2.9 failed",
   ]);
   expect(attempts[0]?.reason).toMatch(/^refused: /);
   expect(await isSubscribed(scene)).toBe(true);
 });
 
-test("§7 a hundred callbacks that refuse connections leave the hub as it was", async () => {
+test("§7 a hundred callbacks at a host that refuses connections leave the hub as it was, and most are spared a try", async () => {
   await using hub = await openTestHub();
   await using publisher = await openPublisher();
   await using healthy = await openSubscriber();
@@ -190,7 +211,8 @@ test("§7 a hundred callbacks that refuse connections leave the hub as it was", 
   }
   expect(healthy.deliveries.map(({ body }) => body.toString())).toEqual(["one", "two"]);
   const refused = (await attemptsOf(hub, topic)).filter(({ reason }) => reason?.startsWith("refused: "));
-  expect(new Set(refused.map(({ subscriptionId }) => subscriptionId)).size).toBe(100);
+  expect(refused.length).toBeGreaterThanOrEqual(10); // as many as the breaker wants to see
+  expect(refused.length).toBeLessThan(20);
 });
 
 function subscription(topic: string, callback: string): Record<string, string> {

@@ -2,6 +2,7 @@ import type { NewIntent } from "../../model/intent.ts";
 import { originOf } from "../../model/origin.ts";
 import type { Database } from "./database.ts";
 import { createEndSubscription } from "./end-subscription.ts";
+import { createGiveUpLapsed } from "./give-up.ts";
 
 type Existing = { readonly id: number; readonly expires_at: number };
 
@@ -11,6 +12,7 @@ export function createApplyIntent(db: Database): {
   readonly unsubscribe: (intent: NewIntent) => void;
 } {
   const end = createEndSubscription(db);
+  const giveUp = createGiveUpLapsed(db);
   const find = db.connection.prepare<object, Existing>(
     `SELECT s.id, s.expires_at FROM subscriptions s JOIN topics t ON t.id = s.topic_id
       WHERE s.callback = @callback AND t.url = @topic`,
@@ -29,7 +31,10 @@ export function createApplyIntent(db: Database): {
         renew.run({ ...terms, id: existing.id });
         return;
       }
-      if (existing) end(existing.id);
+      if (existing) {
+        giveUp(existing.id, now);
+        end(existing.id);
+      }
       create(intent, terms);
     },
     unsubscribe(intent) {

@@ -4,6 +4,7 @@ import { originOf } from "../../model/origin.ts";
 import { createLogAttempt } from "./attempts.ts";
 import type { Database } from "./database.ts";
 import { createEndSubscription } from "./end-subscription.ts";
+import { hastenedByCodes } from "./hastened-by.ts";
 
 /** Writes a chunk's report, inside a write. Its first statement is the fence: without the claim nothing follows. */
 export function createCheckpoint(
@@ -53,8 +54,8 @@ function createFallBehind({ connection }: Database) {
     "SELECT callback FROM subscriptions WHERE id = ?",
   );
   const insert = connection.prepare(
-    `INSERT INTO behind (subscription_id, topic_id, origin, next, newest, attempts, due_at, owner)
-     VALUES (@subscriptionId, @topicId, @origin, @seq, @seq, @attempts, @dueAt, @token)
+    `INSERT INTO behind (subscription_id, topic_id, origin, next, newest, attempts, due_at, retry_at, hastened_by, owner)
+     VALUES (@subscriptionId, @topicId, @origin, @seq, @seq, @attempts, @dueAt, @dueAt, @hastenedBy, @token)
      ON CONFLICT (subscription_id) DO NOTHING`,
   );
 
@@ -63,7 +64,8 @@ function createFallBehind({ connection }: Database) {
     if (row === undefined) return false;
     const { subscriptionId, attempts, dueAt, token = null } = one;
     const origin = originOf(row.callback);
-    const values = { subscriptionId, topicId, origin, seq, attempts, token, dueAt: dueAt.getTime() };
+    const hastenedBy = hastenedByCodes[one.hastenedBy];
+    const values = { subscriptionId, topicId, origin, seq, attempts, token, hastenedBy, dueAt: dueAt.getTime() };
     return insert.run(values).changes > 0;
   };
 }

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 
 import type { ChunkClaim } from "../../model/delivery.ts";
 import type { Database } from "./database.ts";
+import { createPassOverLapsed } from "./give-up.ts";
 import { type RecipientRow, toRecipient } from "./recipient-row.ts";
 
 const chunkSize = 1000;
@@ -25,17 +26,21 @@ export type Cut = { readonly kind: "idle" | "cut" } | { readonly kind: "chunk"; 
  * catch-up by one UPDATE, whose RETURNING alone decides; the rest become a chunk. An `await` in here would lose or
  * double deliveries (engine-protocol, Q1).
  */
-export function createCutChunk(db: Database): (now: number) => Cut {
+export function createCutChunk(db: Database): (except: readonly number[], now: number) => Cut {
   const { next, page, insert, advance } = prepare(db);
   const handOver = createHandOver(db);
+  const passOverLapsed = createPassOverLapsed(db);
 
-  return (now) => {
-    const fanOut = next.get();
+  return (except, now) => {
+    const fanOut = next.get(JSON.stringify(except));
     if (fanOut === undefined) return { kind: "idle" };
     const { topic_id: topicId, seq } = fanOut;
     const until = fanOut.wrapped ? fanOut.start : Number.MAX_SAFE_INTEGER;
     const members = page.all(topicId, fanOut.cursor, until, chunkSize);
-    const owed = members.filter((member) => member.first_seq <= seq && member.expires_at > now);
+    const entitled = members.filter((member) => member.first_seq <= seq);
+    const owed = entitled.filter((member) => member.expires_at > now);
+    const lapsed = entitled.filter((member) => member.expires_at <= now).map(({ id }) => id);
+    passOverLapsed(lapsed, { topicId, seq }, new Date(now));
     const handed = handOver(fanOut, owed);
     const recipients = owed.filter((member) => !handed.has(member.id)).map(toRecipient);
     const token = randomUUID();
@@ -83,9 +88,9 @@ function createHandOver({ connection }: Database) {
 
 function prepare({ connection }: Database) {
   return {
-    next: connection.prepare<[], FanOutRow>(
+    next: connection.prepare<[string], FanOutRow>(
       `SELECT f.*, t.policy, t.subscribers FROM fan_outs f JOIN topics t ON t.id = f.topic_id
-        WHERE f.cut_done = 0
+        WHERE f.cut_done = 0 AND f.topic_id NOT IN (SELECT value FROM json_each(?))
           AND NOT EXISTS (SELECT 1 FROM fan_outs e WHERE e.topic_id = f.topic_id AND e.seq < f.seq AND e.done = 0)
         ORDER BY f.cuts, f.rowid LIMIT 1`,
     ),

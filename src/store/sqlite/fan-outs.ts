@@ -5,6 +5,7 @@ import type { FanOutProgress, FanOutStore } from "../fan-out-store.ts";
 import { createCheckpoint } from "./checkpoint.ts";
 import { createCutChunk, logsSuccesses } from "./cut-chunk.ts";
 import type { Database } from "./database.ts";
+import { createPassOverLapsed } from "./give-up.ts";
 import { read } from "./group-commit.ts";
 import { type RecipientRow, toRecipient } from "./recipient-row.ts";
 
@@ -32,10 +33,10 @@ export function createFanOuts(db: Database): FanOutStore {
   );
 
   return {
-    claimChunk: (now) =>
+    claimChunk: (now, except = []) =>
       write(() => {
-        const chunk = reclaim(now.getTime());
-        return chunk ? { kind: "chunk", chunk } : cut(now.getTime());
+        const chunk = reclaim(now);
+        return chunk ? { kind: "chunk", chunk } : cut(except, now.getTime());
       }),
     checkpoint: (chunk, report, now) => write(() => checkpoint(chunk, report, now.getTime())),
     isLaterWaiting: ({ topicId, seq }) => read(() => laterWaits.get(topicId, seq) !== undefined),
@@ -56,22 +57,32 @@ type Orphan = {
 };
 
 /** Takes over a chunk nobody owns, with what is left of it. Who has unsubscribed since is no longer in it. */
-function createReclaim({ connection }: Database): (now: number) => ChunkClaim | undefined {
+function createReclaim(db: Database): (now: Date) => ChunkClaim | undefined {
+  const { connection } = db;
   const claim = connection.prepare<[string], Orphan>(
     `UPDATE chunks SET owner = ? WHERE id = (SELECT id FROM chunks WHERE owner IS NULL ORDER BY id LIMIT 1)
      RETURNING id, topic_id, seq, todo, (SELECT subscribers FROM topics WHERE id = topic_id) AS subscribers`,
   );
-  const members = connection.prepare<[string, number], RecipientRow>(
-    `SELECT id, callback, secret, signature_method, generation FROM subscriptions
-      WHERE id IN (SELECT value FROM json_each(?)) AND expires_at > ? ORDER BY id`,
+  const members = connection.prepare<[string], RecipientRow & { readonly expires_at: number }>(
+    `SELECT id, callback, secret, signature_method, generation, expires_at FROM subscriptions
+      WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id`,
   );
+  const passOverLapsed = createPassOverLapsed(db);
 
   return (now) => {
     const token = randomUUID();
     const row = claim.get(token);
     if (row === undefined) return undefined;
-    const recipients = members.all(row.todo, now).map(toRecipient);
-    return { id: row.id, token, topicId: row.topic_id, seq: row.seq, recipients, logSuccesses: logsSuccesses(row) };
+    const { id, topic_id: topicId, seq } = row;
+    const left = members.all(row.todo);
+    const lapsed = left.filter((member) => member.expires_at <= now.getTime());
+    passOverLapsed(
+      lapsed.map((member) => member.id),
+      { topicId, seq },
+      now,
+    );
+    const recipients = left.filter((member) => !lapsed.includes(member)).map(toRecipient);
+    return { id, token, topicId, seq, recipients, logSuccesses: logsSuccesses(row) };
   };
 }
 

@@ -122,7 +122,7 @@ export const publications = sqliteTable(
     publishedAt: at("published_at").notNull(),
     body: blob("body", { mode: "buffer" }).notNull(),
   },
-  (t) => [primaryKey({ columns: [t.topicId, t.seq] })],
+  (t) => [primaryKey({ columns: [t.topicId, t.seq] }), index("publications_at").on(t.publishedAt)],
 );
 
 /** A publication on its way: a cursor over the subscriptions, and the receipt's figures. */
@@ -182,12 +182,17 @@ export const behind = sqliteTable(
       .references(() => subscriptions.id, { onDelete: "cascade" }),
     topicId: integer("topic_id").notNull(),
     origin: text("origin").notNull(),
-    /** First and last publication owed. */
+    /** First and last publication owed. Nothing is owed when the first comes after the last: it has been given up. */
     next: integer("next").notNull(),
     newest: integer("newest").notNull(),
     /** Attempts made for `next`. */
     attempts: integer("attempts").notNull(),
+    /** When it may next be claimed; before `retryAt` if it was hastened. */
     dueAt: at("due_at").notNull(),
+    /** When its schedule has it tried: an attempt before that uses up nothing. */
+    retryAt: at("retry_at").notNull(),
+    /** What makes it due before its time. 0: nothing; 1: its host's breaker closing; 2: also any 2xx of its host. */
+    hastenedBy: integer("hastened_by").notNull(),
     owner: text("owner"),
   },
   (t) => [
@@ -200,9 +205,19 @@ export const behind = sqliteTable(
     index("behind_origin")
       .on(t.origin, t.dueAt)
       .where(sql`owner is null`),
+    index("behind_hastened")
+      .on(t.origin, t.hastenedBy)
+      .where(sql`owner is null and hastened_by > 0`),
     index("behind_topic").on(t.topicId, t.next),
   ],
 );
+
+/** Origins whose breaker is open. */
+export const hosts = sqliteTable("hosts", {
+  origin: text("origin").primaryKey(),
+  trips: integer("trips").notNull(),
+  shutUntil: at("shut_until").notNull(),
+});
 
 /** The delivery log. */
 export const attempts = sqliteTable(

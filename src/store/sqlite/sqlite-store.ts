@@ -3,6 +3,7 @@ import { createAttempts } from "./attempts.ts";
 import { createBehind } from "./behind.ts";
 import { openDatabase } from "./database.ts";
 import { createFanOuts } from "./fan-outs.ts";
+import { createHosts } from "./hosts.ts";
 import { createIntents } from "./intents.ts";
 import { createPublications } from "./publications.ts";
 import { createSubscriptions } from "./subscriptions.ts";
@@ -22,6 +23,7 @@ export function openSqliteStore(file: string, migrationsFolder: string): Store {
     publications: createPublications(db),
     fanOuts: createFanOuts(db),
     behind: createBehind(db),
+    hosts: createHosts(db),
     attempts: createAttempts(db),
     assertWritable: (now) =>
       db.write(() => {

@@ -3,6 +3,7 @@ import type { Subscription } from "../../model/subscription.ts";
 import type { SubscriptionStore } from "../subscription-store.ts";
 import type { Database } from "./database.ts";
 import { createEndSubscription } from "./end-subscription.ts";
+import { createGiveUpLapsed } from "./give-up.ts";
 
 type SubscriptionRow = {
   readonly id: number;
@@ -25,6 +26,7 @@ export function createSubscriptions(db: Database): SubscriptionStore {
     "SELECT id FROM subscriptions WHERE expires_at <= ? ORDER BY expires_at LIMIT ?",
   );
   const end = createEndSubscription(db);
+  const giveUp = createGiveUpLapsed(db);
 
   return {
     async find(topic, callback) {
@@ -34,7 +36,10 @@ export function createSubscriptions(db: Database): SubscriptionStore {
     endLapsed: (now, limit) =>
       write(() => {
         const rows = lapsed.all(now.getTime(), limit);
-        for (const { id } of rows) end(id);
+        for (const { id } of rows) {
+          giveUp(id, now);
+          end(id);
+        }
         return rows.length;
       }),
     remove: (topic, callback) =>

@@ -22,6 +22,8 @@ CREATE TABLE `behind` (
 	`newest` integer NOT NULL,
 	`attempts` integer NOT NULL,
 	`due_at` integer NOT NULL,
+	`retry_at` integer NOT NULL,
+	`hastened_by` integer NOT NULL,
 	`owner` text,
 	FOREIGN KEY (`subscription_id`) REFERENCES `subscriptions`(`id`) ON UPDATE no action ON DELETE cascade
 );
@@ -29,6 +31,7 @@ CREATE TABLE `behind` (
 CREATE INDEX `behind_due` ON `behind` (`due_at`,`origin`) WHERE owner is null;--> statement-breakpoint
 CREATE INDEX `behind_trying` ON `behind` (`origin`) WHERE owner is not null;--> statement-breakpoint
 CREATE INDEX `behind_origin` ON `behind` (`origin`,`due_at`) WHERE owner is null;--> statement-breakpoint
+CREATE INDEX `behind_hastened` ON `behind` (`origin`,`hastened_by`) WHERE owner is null and hastened_by > 0;--> statement-breakpoint
 CREATE INDEX `behind_topic` ON `behind` (`topic_id`,`next`);--> statement-breakpoint
 CREATE TABLE `chunks` (
 	`id` integer PRIMARY KEY AUTOINCREMENT NOT NULL,
@@ -60,6 +63,12 @@ CREATE TABLE `fan_outs` (
 CREATE INDEX `fan_outs_uncut` ON `fan_outs` (`cuts`) WHERE cut_done = 0;--> statement-breakpoint
 CREATE INDEX `fan_outs_undone` ON `fan_outs` (`topic_id`,`seq`) WHERE done = 0;--> statement-breakpoint
 CREATE INDEX `fan_outs_done` ON `fan_outs` (`done_at`) WHERE done_at is not null;--> statement-breakpoint
+CREATE TABLE `hosts` (
+	`origin` text PRIMARY KEY NOT NULL,
+	`trips` integer NOT NULL,
+	`shut_until` integer NOT NULL
+);
+--> statement-breakpoint
 CREATE TABLE `intents` (
 	`id` integer PRIMARY KEY AUTOINCREMENT NOT NULL,
 	`mode` text NOT NULL,
@@ -96,6 +105,7 @@ CREATE TABLE `publications` (
 	FOREIGN KEY (`topic_id`) REFERENCES `topics`(`id`) ON UPDATE no action ON DELETE no action
 );
 --> statement-breakpoint
+CREATE INDEX `publications_at` ON `publications` (`published_at`);--> statement-breakpoint
 CREATE TABLE `pulse` (
 	`id` integer PRIMARY KEY NOT NULL,
 	`at` integer NOT NULL

@@ -1,0 +1,38 @@
+import type { BehindStore } from "../store/behind-store.ts";
+import type { CatchUp } from "./catch-up.ts";
+import type { Departures } from "./departures.ts";
+import type { Hosts } from "./hosts.ts";
+import { slowestPace } from "./pace.ts";
+
+export type ClaimCatchUpsDeps = {
+  readonly behind: BehindStore;
+  readonly departures: Departures;
+  readonly hosts: Hosts;
+  /** CARILLON_HOST_CONCURRENCY */
+  readonly perOrigin: number;
+};
+
+/** Claims retries as far as there is room: first what probes hosts that were dead, then what is due, origin by origin. */
+export async function claimCatchUps(deps: ClaimCatchUpsDeps, free: number, now: Date): Promise<readonly CatchUp[]> {
+  const room = Math.min(free, deps.departures.retryRoom);
+  if (room === 0) return [];
+  const probes = await claimProbes(deps, room, now);
+  if (probes.length === room) return probes;
+  const { departures, hosts, behind } = deps;
+  const raised = hosts.fast().map((origin) => ({ origin, limit: departures.retryPace(origin) }));
+  const slowest = Math.min(slowestPace, Math.ceil(deps.perOrigin / 2));
+  const claims = await behind.claimCatchUps(room - probes.length, slowest, now, raised);
+  return [...probes, ...claims.map((claim) => ({ claim, isProbe: false }))];
+}
+
+async function claimProbes({ behind, hosts }: ClaimCatchUpsDeps, room: number, now: Date): Promise<CatchUp[]> {
+  const origins = hosts.probesDue(room);
+  if (origins.length === 0) return [];
+  const claims = await behind.claimProbes(origins, now);
+  return claims.flatMap((claim, i) => {
+    const origin = origins[i] ?? "";
+    if (claim === undefined) hosts.forget(origin);
+    else hosts.beginProbe(origin);
+    return claim === undefined ? [] : [{ claim, isProbe: true }];
+  });
+}

@@ -1,0 +1,82 @@
+import type { AttemptRecord } from "../../model/delivery.ts";
+import type { PublicationKey } from "../../model/publication.ts";
+import { createLogAttempt } from "./attempts.ts";
+import type { Database } from "./database.ts";
+
+type Owed = {
+  readonly subscription_id: number;
+  readonly topic_id: number;
+  readonly next: number;
+  readonly newest: number;
+  readonly attempts: number;
+};
+
+/**
+ * Gives up what waiting rows owe of publications older than `before`, inside a write. The oldest first; those that are
+ * claimed come later, when their attempt has ended.
+ */
+export function createGiveUpOld(db: Database): (before: number, limit: number, now: Date) => number {
+  const { connection } = db;
+  const owed = connection.prepare<object, Owed & { readonly seq: number }>(
+    `SELECT b.*, (SELECT max(p.seq) FROM publications p
+                   WHERE p.topic_id = b.topic_id AND p.seq BETWEEN b.next AND b.newest AND p.published_at < @before) AS seq
+       FROM publications old CROSS JOIN behind b ON b.topic_id = old.topic_id AND b.next = old.seq
+      WHERE old.published_at < @before AND b.owner IS NULL AND b.next <= b.newest LIMIT @limit`,
+  );
+  const pass = connection.prepare("UPDATE behind SET next = ? WHERE subscription_id = ?");
+  const record = createRecordGivenUp(db);
+
+  return (before, limit, now) => {
+    const rows = owed.all({ before, limit });
+    for (const row of rows) {
+      record({ ...row, newest: row.seq }, "it was owed for 7 days", now);
+      pass.run(row.seq + 1, row.subscription_id);
+    }
+    return rows.length;
+  };
+}
+
+/** Records what a subscription whose lease is over is still owed, inside the write that ends it. */
+export function createGiveUpLapsed(db: Database): (subscriptionId: number, now: Date) => void {
+  // Whoever owns the delivery (engine-protocol 1): its behind row, a chunk that nobody works on, or no one yet.
+  const owed = db.connection.prepare<object, Owed>(
+    `SELECT subscription_id, topic_id, next, newest, attempts FROM behind
+      WHERE subscription_id = @id AND next <= newest
+     UNION ALL
+     SELECT s.id, c.topic_id, c.seq, c.seq, 0 FROM subscriptions s JOIN chunks c ON c.topic_id = s.topic_id
+      WHERE s.id = @id AND c.owner IS NULL AND EXISTS (SELECT 1 FROM json_each(c.todo) WHERE value = @id)
+     UNION ALL
+     SELECT s.id, f.topic_id, f.seq, f.seq, 0 FROM subscriptions s JOIN fan_outs f ON f.topic_id = s.topic_id
+      WHERE s.id = @id AND f.cut_done = 0 AND f.seq >= s.first_seq
+        AND CASE WHEN f.wrapped THEN s.id > f.cursor AND s.id <= f.start ELSE s.id > f.cursor OR s.id <= f.start END`,
+  );
+  const record = createRecordGivenUp(db);
+
+  return (id, now) => {
+    for (const row of owed.all({ id })) record(row, "the lease ended", now);
+  };
+}
+
+/** Records that a delivery came too late for a lease, inside the write that passes over it. */
+export function createPassOverLapsed(db: Database): (ids: readonly number[], key: PublicationKey, now: Date) => void {
+  const record = createRecordGivenUp(db);
+
+  return (ids, { topicId, seq }, now) => {
+    for (const id of ids) {
+      record({ subscription_id: id, topic_id: topicId, next: seq, newest: seq, attempts: 0 }, "the lease ended", now);
+    }
+  };
+}
+
+function createRecordGivenUp(db: Database): (owed: Owed, reason: string, at: Date) => void {
+  const log = createLogAttempt(db);
+
+  return ({ subscription_id: subscriptionId, topic_id: topicId, next, newest, attempts }, reason, at) => {
+    const count = newest - next + 1;
+    const record: AttemptRecord = {
+      ...{ topicId, seq: newest, subscriptionId, count, attempt: attempts, at, durationMs: 0 },
+      ...{ outcome: "given_up", status: undefined, reason },
+    };
+    log(record);
+  };
+}
