@@ -6,6 +6,7 @@ import { createApp } from "./http/app.ts";
 import { listen, type Listening } from "./http/listen.ts";
 import { createHubAddress } from "./hub-address.ts";
 import { createLog, type Log } from "./log.ts";
+import type { Resolve } from "./outbound/guarded-lookup.ts";
 import { createOutbound } from "./outbound/undici-outbound.ts";
 import { createStages, type Stages } from "./stages.ts";
 import { openSqliteStore } from "./store/sqlite/sqlite-store.ts";
@@ -20,6 +21,8 @@ export type Overrides = {
   readonly log?: Log;
   /** In [0, 1): jitter. */
   readonly random?: () => number;
+  /** Absent: the operating system's resolver. */
+  readonly resolve?: Resolve;
   /** The workers do not run by themselves; `drain` steps them. */
   readonly manual?: boolean;
 };
@@ -99,6 +102,7 @@ async function openParts(config: Config, overrides: Overrides, stack: CleanupSta
       clock,
       connectionsPerOrigin: config.hostConcurrency,
       userAgent: `Carillon/${version}`,
+      ...(overrides.resolve === undefined ? {} : { resolve: overrides.resolve }),
     }),
   );
   const stopping = new AbortController();

@@ -141,6 +141,7 @@ function createValidate(deps: StageDeps) {
   return async (topic: string, signal: AbortSignal): Promise<Validation> => {
     if (config.topicPolicy === "open") return { kind: "accepted" };
     const answer = await fetchTopic(fetching, { url: topic, validators: noValidators, subscribers: 0 }, signal);
+    if (answer.kind === "hindered") return { kind: "hindered", detail: answer.reason };
     if (answer.kind !== "content") {
       return { kind: "unavailable", detail: answer.kind === "failed" ? answer.reason : "it answered 304 unasked" };
     }

@@ -10,8 +10,8 @@ import { isEcho, readVerificationAnswer } from "../src/verify/read-answer.ts";
 describe("§5.3 decideIntent", () => {
   const sentAt = new Date("2026-01-01T00:00:00Z");
   const now = new Date("2026-01-01T00:00:05Z");
-  const decide = (answer: VerificationAnswer, attempt: number) =>
-    decideIntent(answer, attempt, sentAt, now, [10_000, 60_000]);
+  const decide = (answer: VerificationAnswer, attempt: number, createdAt = sentAt) =>
+    decideIntent(answer, { attempts: attempt - 1, createdAt }, sentAt, now, [10_000, 60_000]);
 
   test("a confirmation applies, from when the request was sent", () => {
     expect(decide({ kind: "confirmed" }, 3)).toEqual({ next: "apply", verifiedAt: sentAt });
@@ -22,12 +22,29 @@ describe("§5.3 decideIntent", () => {
   });
 
   test.each([
-    { attempt: 1, decision: { next: "retry", at: new Date("2026-01-01T00:00:15Z") } },
-    { attempt: 2, decision: { next: "retry", at: new Date("2026-01-01T00:01:05Z") } },
+    { attempt: 1, decision: { next: "retry", attempts: 1, at: new Date("2026-01-01T00:00:15Z") } },
+    { attempt: 2, decision: { next: "retry", attempts: 2, at: new Date("2026-01-01T00:01:05Z") } },
     { attempt: 3, decision: { next: "drop", reason: "gave up: 503" } },
     { attempt: 4, decision: { next: "drop", reason: "gave up: 503" } },
   ])("without an answer, try $attempt leads to $decision.next", ({ attempt, decision }) => {
     expect(decide({ kind: "unavailable", detail: "503" }, attempt)).toEqual(decision);
+  });
+
+  test.each([1, 2, 3, 4])(
+    "hindered by a fault of our own, try %d is no try: the next one comes after 60 s",
+    (attempt) => {
+      const decision = decide({ kind: "hindered", detail: "EMFILE" }, attempt, new Date("2025-12-31T00:00:05.001Z"));
+      expect(decision).toEqual({ next: "retry", attempts: attempt - 1, at: new Date("2026-01-01T00:01:05Z") });
+    },
+  );
+
+  test.each([
+    { attempt: 1, decision: { next: "retry", attempts: 1, at: new Date("2026-01-01T00:00:15Z") } },
+    { attempt: 2, decision: { next: "retry", attempts: 2, at: new Date("2026-01-01T00:01:05Z") } },
+    { attempt: 3, decision: { next: "drop", reason: "gave up: EMFILE" } },
+  ])("once the intent is a day old, a hindered try counts like any other: $attempt", ({ attempt, decision }) => {
+    const dayBefore = new Date("2025-12-31T00:00:05Z");
+    expect(decide({ kind: "hindered", detail: "EMFILE" }, attempt, dayBefore)).toEqual(decision);
   });
 });
 
@@ -124,6 +141,9 @@ describe("§5.3.1 readVerificationAnswer", () => {
     { reason: "broken", kind: "unavailable" },
     { reason: "tls", kind: "unavailable" },
     { reason: "forbidden", kind: "refused" },
+    { reason: "unresolved", kind: "unavailable" },
+    { reason: "exhausted", kind: "hindered" },
+    { reason: "aborted", kind: "hindered" },
   ] as const)("no answer because of $reason: $kind", ({ reason, kind }) => {
     expect(readVerificationAnswer({ kind: "failed", reason, detail: "why" }, "abc")).toEqual({ kind, detail: "why" });
   });

@@ -1,6 +1,6 @@
 import type { Clock } from "../clock.ts";
 import type { Content, Validators } from "../model/topic.ts";
-import type { Outbound, OutboundAnswer } from "../outbound/outbound.ts";
+import { isOwnFault, type Outbound, type OutboundAnswer } from "../outbound/outbound.ts";
 import { deliverableContentType } from "./content-type.ts";
 import { decodeBody } from "./decode-body.ts";
 import { discoverLinks } from "./discover-links.ts";
@@ -42,14 +42,16 @@ export type TopicAnswer =
       readonly finalUrl: string;
     }
   | { readonly kind: "not_modified"; readonly validators: Validators }
-  | { readonly kind: "failed"; readonly reason: string };
+  | { readonly kind: "failed"; readonly reason: string }
+  /** A fault of our own, such as no descriptors or no name server: it counts against nobody. */
+  | { readonly kind: "hindered"; readonly reason: string };
 
 type Answered = Extract<OutboundAnswer, { readonly kind: "answered" }>;
 
 /**
  * Get a topic as the publisher serves it now (§6, §7): conditional, at most 5 redirects, 20 s in all.
  * Content is only a complete 200 of at most `maxBytes`; error pages and broken-off answers never are.
- * Never rejects. After an abort the answer is `failed` too: look at the signal before saving it.
+ * Never rejects. After an abort the answer is `hindered`: look at the signal before saving it.
  */
 export async function fetchTopic(deps: FetchDeps, request: TopicRequest, signal: AbortSignal): Promise<TopicAnswer> {
   const deadlineMs = deps.clock.monotonicMs() + fetchWallClockMs;
@@ -58,7 +60,9 @@ export async function fetchTopic(deps: FetchDeps, request: TopicRequest, signal:
     const wallClockMs = Math.ceil(deadlineMs - deps.clock.monotonicMs());
     if (wallClockMs <= 0) return failed(`no answer within ${fetchWallClockMs / 1000} s`);
     const answer = await getOnce(deps, request, { url, wallClockMs, signal });
-    if (answer.kind === "failed") return failed(`${answer.reason}: ${answer.detail}`);
+    if (answer.kind === "failed") {
+      return failed(`${answer.reason}: ${answer.detail}`, isOwnFault(answer) ? "hindered" : "failed");
+    }
     const redirect = followRedirect(url, answer.status, answer.headers["location"]);
     if (redirect.kind === "stay") return await readAnswer(deps, request, answer, url);
     if (redirect.kind === "refused") return failed(redirect.reason);
@@ -106,6 +110,6 @@ function toContent({ headers }: Answered, body: Buffer, finalUrl: string): Conte
   return { body, contentType, links: discoverLinks({ url: finalUrl, headers, contentType, body }) };
 }
 
-function failed(reason: string): TopicAnswer {
-  return { kind: "failed", reason: reason.replace(/\s/g, " ").slice(0, maxReasonChars) };
+function failed(reason: string, kind: "failed" | "hindered" = "failed"): TopicAnswer {
+  return { kind, reason: reason.replace(/\s/g, " ").slice(0, maxReasonChars) };
 }

@@ -21,7 +21,9 @@ export type NewIntent = {
 export type IntentClaim = NewIntent & {
   readonly id: number;
   readonly token: string;
-  /** Tries made before this one. */
+  /** When it was accepted. */
+  readonly createdAt: Date;
+  /** Tries made before this one that count. */
   readonly attempts: number;
   /** Set when the request was denied (§5.2) and the callback has yet to be told. */
   readonly denial: string | undefined;
@@ -31,11 +33,16 @@ export type IntentClaim = NewIntent & {
 export type VerificationAnswer =
   | { readonly kind: "confirmed" }
   | { readonly kind: "refused"; readonly detail: string }
-  | { readonly kind: "unavailable"; readonly detail: string };
+  | { readonly kind: "unavailable"; readonly detail: string }
+  /** A fault of our own, such as no descriptors or no name server: it counts against nobody. */
+  | { readonly kind: "hindered"; readonly detail: string };
 
-/** The fate of an intent. `apply` counts the lease from `verifiedAt`, when the verification request was sent (§5.3). */
+/**
+ * The fate of an intent. `apply` counts the lease from `verifiedAt`, when the verification request was sent (§5.3).
+ * `attempts` of a `retry` are the tries that count so far.
+ */
 export type IntentDecision =
   | { readonly next: "apply"; readonly verifiedAt: Date }
-  | { readonly next: "retry"; readonly at: Date }
+  | { readonly next: "retry"; readonly attempts: number; readonly at: Date }
   | { readonly next: "deny"; readonly reason: string }
   | { readonly next: "drop"; readonly reason: string };

@@ -60,4 +60,10 @@ export type FetchOutcome =
       readonly validators: Validators;
     }
   | { readonly kind: "unchanged"; readonly validators: Validators }
-  | { readonly kind: "failed"; readonly reason: string; readonly retryAt: Date | undefined };
+  | {
+      readonly kind: "failed";
+      readonly reason: string;
+      /** In a row, those that count. */
+      readonly failures: number;
+      readonly retryAt: Date | undefined;
+    };

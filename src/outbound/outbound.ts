@@ -34,7 +34,7 @@ export type OutboundAnswer =
 /**
  * `forbidden`: the address guard (the detail names CARILLON_ALLOW_CIDRS). `unresolved`: the name. `refused`: no connection.
  * `tls`: certificate or handshake. `timeout`: connect limit or wall clock. `broken`: the peer broke off or spoke no HTTP.
- * `exhausted`: a fault of our own (descriptors, DNS server, no route). `aborted`: the signal.
+ * `exhausted`: a fault of our own (descriptors, DNS server, no route). `aborted`: the signal, or the door was closed.
  */
 export type OutboundFailure =
   | "forbidden"
@@ -45,6 +45,17 @@ export type OutboundFailure =
   | "broken"
   | "exhausted"
   | "aborted";
+
+/**
+ * Whether an exchange failed by the hub's doing, so that it counts against nobody. An abort is one too: whoever gave the signal
+ * looks at that first, and without it the hub has closed its door too early.
+ */
+export function isOwnFault(answer: OutboundAnswer): boolean {
+  return answer.kind === "failed" && (answer.reason === "exhausted" || answer.reason === "aborted");
+}
+
+/** Policy: the wait after a fault of our own, long enough not to make a shortage worse. */
+export const ownFaultPauseMs = 60_000;
 
 /** The one door to the network. Never follows redirects, never rejects: what a peer does is data. */
 export interface Outbound extends AsyncDisposable {

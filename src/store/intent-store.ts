@@ -14,9 +14,9 @@ export interface IntentStore {
 
   /**
    * Settle a claimed intent. `apply` creates, renews or removes the subscription in the same transaction, and a
-   * renewal keeps its id and the publications it is owed. `deny` makes the notice due; `drop` keeps
-   * the reason for a while. Both leave the subscription as it was (§5.1): anybody may have asked. Resolves to false, and
-   * nothing is written, if the claim is lost.
+   * renewal keeps its id and the publications it is owed. `retry` makes it due then, with the count of tries it is told.
+   * `deny` makes the notice due, its tries counted from 0; `drop` keeps the reason for a while. Both leave the
+   * subscription as it was (§5.1): anybody may have asked. Resolves to false, and nothing is written, if the claim is lost.
    */
   settleIntent(claim: IntentClaim, decision: IntentDecision, now: Date): Promise<boolean>;
 

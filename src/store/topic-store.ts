@@ -17,6 +17,7 @@ export interface TopicStore {
 
   /**
    * Settle a claimed fetch. `changed` stores the publication and starts its fan-out in the same transaction.
+   * `failed` keeps its reason and its count of failures; any other outcome clears both.
    * A ping that came since the claim makes the topic due again, `minIntervalMs` after this fetch began.
    * Resolves to false, and nothing is written, if the claim is lost.
    */

@@ -1,11 +1,11 @@
 import { randomBytes } from "node:crypto";
 
 import type { Clock } from "../clock.ts";
-import type { IntentClaim, IntentDecision } from "../model/intent.ts";
+import type { IntentClaim, IntentDecision, VerificationAnswer } from "../model/intent.ts";
 import type { Outbound } from "../outbound/outbound.ts";
 import { appendToCallback } from "./callback-url.ts";
 import { decideIntent } from "./decide-intent.ts";
-import { readVerificationAnswer } from "./read-answer.ts";
+import { readFailure, readVerificationAnswer } from "./read-answer.ts";
 
 const wallClockMs = 10_000;
 const maxAnswerBytes = 4096;
@@ -16,7 +16,9 @@ const retryDelaysMs = [10_000, 60_000] as const;
 export type Validation =
   | { readonly kind: "accepted" }
   | { readonly kind: "denied"; readonly reason: string }
-  | { readonly kind: "unavailable"; readonly detail: string };
+  | Unanswered;
+
+type Unanswered = Extract<VerificationAnswer, { readonly kind: "unavailable" | "hindered" }>;
 
 export type VerifyDeps = {
   readonly outbound: Outbound;
@@ -43,16 +45,16 @@ async function decide(deps: VerifyDeps, intent: IntentClaim, signal: AbortSignal
   if (intent.mode === "subscribe") {
     const validation = await deps.validate(intent.topic, signal);
     if (validation.kind === "denied") return { next: "deny", reason: validation.reason };
-    if (validation.kind === "unavailable") return postpone(intent, validation.detail, deps.clock.now());
+    if (validation.kind !== "accepted") return postpone(intent, validation, deps.clock.now());
   }
   return askCallback(deps, intent, signal);
 }
 
 /** A topic that cannot be asked is denied in the end: a 202 is never followed by silence. */
-function postpone(intent: IntentClaim, detail: string, now: Date): IntentDecision {
-  const answer = { kind: "unavailable", detail } as const;
-  const decision = decideIntent(answer, intent.attempts + 1, now, now, retryDelaysMs);
-  return decision.next === "drop" ? { next: "deny", reason: `the topic could not be checked: ${detail}` } : decision;
+function postpone(intent: IntentClaim, answer: Unanswered, now: Date): IntentDecision {
+  const decision = decideIntent(answer, intent, now, now, retryDelaysMs);
+  if (decision.next !== "drop") return decision;
+  return { next: "deny", reason: `the topic could not be checked: ${answer.detail}` };
 }
 
 async function askCallback({ outbound, clock }: VerifyDeps, intent: IntentClaim, signal: AbortSignal) {
@@ -66,19 +68,23 @@ async function askCallback({ outbound, clock }: VerifyDeps, intent: IntentClaim,
     "hub.verify_token": intent.verifyToken,
   });
   const read = readVerificationAnswer(answer, challenge);
-  return decideIntent(read, intent.attempts + 1, sentAt, clock.now(), retryDelaysMs);
+  return decideIntent(read, intent, sentAt, clock.now(), retryDelaysMs);
 }
 
 /** What the callback answers to a denial means nothing; it is told again only if it could not be reached. */
-async function tellDenial({ outbound, clock }: VerifyDeps, intent: IntentClaim, reason: string, signal: AbortSignal) {
+async function tellDenial(
+  { outbound, clock }: VerifyDeps,
+  intent: IntentClaim,
+  reason: string,
+  signal: AbortSignal,
+): Promise<IntentDecision> {
   const parameters = { "hub.mode": "denied", "hub.topic": intent.topicAsAsked, "hub.reason": reason };
   const answer = await get(outbound, signal, intent.callback, parameters);
+  const told: IntentDecision = { next: "drop", reason };
+  if (answer.kind === "answered") return told;
+  const read = readFailure(answer);
   const now = clock.now();
-  const reached = answer.kind === "answered" || answer.reason === "forbidden";
-  const decided = reached
-    ? ({ next: "drop", reason } as const)
-    : decideIntent({ kind: "unavailable", detail: answer.detail }, intent.attempts + 1, now, now, retryDelaysMs);
-  return decided;
+  return read.kind === "refused" ? told : decideIntent(read, intent, now, now, retryDelaysMs);
 }
 
 function get(

@@ -28,7 +28,7 @@ export function describeIntentStore(open: OpenStore): void {
       await store.intents.addIntent(asked, start);
 
       expect(await store.intents.claimIntents(plenty, plenty, after(-1))).toEqual([]);
-      expect(await claimIntent(store)).toMatchObject({ ...asked, attempts: 0, denial: undefined });
+      expect(await claimIntent(store)).toMatchObject({ ...asked, createdAt: start, attempts: 0, denial: undefined });
       expect(await store.intents.claimIntents(plenty, plenty, start)).toEqual([]);
     });
 
@@ -53,7 +53,7 @@ export function describeIntentStore(open: OpenStore): void {
       const asked = intent({ secret: "s3cret", verifyToken: "token", signatureMethod: "sha1" });
       await store.intents.addIntent(asked, start);
       await store.intents.addIntent(asked, start);
-      await store.intents.settleIntent(await claimIntent(store), { next: "retry", at: after(10) }, start);
+      await store.intents.settleIntent(await claimIntent(store), { next: "retry", attempts: 1, at: after(10) }, start);
       await store.intents.addIntent(asked, after(1));
 
       expect(await store.intents.claimIntents(plenty, plenty, after(9))).toEqual([]);
@@ -144,7 +144,7 @@ export function describeIntentStore(open: OpenStore): void {
       await using opened = await open();
       const { store } = opened;
       await store.intents.addIntent(intent(), start);
-      await store.intents.settleIntent(await claimIntent(store), { next: "retry", at: after(10) }, start);
+      await store.intents.settleIntent(await claimIntent(store), { next: "retry", attempts: 1, at: after(10) }, start);
       await store.intents.addIntent(intent({ mode: "unsubscribe" }), start);
 
       expect(await store.intents.claimIntents(plenty, plenty, after(9))).toEqual([]);

@@ -118,16 +118,22 @@ export function describeSettleIntent(open: OpenStore): void {
       expect(await store.topics.find(topic)).toMatchObject({ subscribers: 0 });
     });
 
-    test("that is to be tried again is due then, with the tries made counted", async () => {
+    test("that is to be tried again is due then, with the tries that count, and as old as it was", async () => {
       await using opened = await open();
       const { store } = opened;
       await store.intents.addIntent(intent(), start);
-      for (const tries of [1, 2]) {
-        const claim = await claimIntent(store, after(tries * 10));
-        await store.intents.settleIntent(claim, { next: "retry", at: after((tries + 1) * 10) }, start);
-        expect(await store.intents.claimIntents(plenty, plenty, after((tries + 1) * 10 - 1))).toEqual([]);
+      for (const [i, attempts] of [0, 1, 1, 2].entries()) {
+        const at = after((i + 1) * 10);
+        await store.intents.settleIntent(
+          await claimIntent(store, after(i * 10)),
+          { next: "retry", attempts, at },
+          start,
+        );
+        expect(await store.intents.claimIntents(plenty, plenty, after((i + 1) * 10 - 1))).toEqual([]);
+        const again = await claimIntent(store, at);
+        expect(again).toMatchObject({ ...intent(), createdAt: start, attempts });
+        await store.intents.settleIntent(again, { next: "retry", attempts, at }, at);
       }
-      expect(await claimIntent(store, after(30))).toMatchObject({ ...intent(), attempts: 2 });
     });
 
     test("§5.1 that is dropped leaves the subscription as it was", async () => {
@@ -165,14 +171,14 @@ export function describeSettleIntent(open: OpenStore): void {
       await failNext(store);
       await store.intents.addIntent(intent({ secret: "new" }), start);
       const asked = await claimIntent(store);
-      await store.intents.settleIntent(asked, { next: "retry", at: start }, start);
+      await store.intents.settleIntent(asked, { next: "retry", attempts: 1, at: start }, start);
       await store.intents.addIntent(intent({ secret: "newer" }), start);
       await store.intents.settleIntent(await claimIntent(store), { next: "deny", reason: "not you" }, after(5));
 
       expect(await store.subscriptions.find(topic, callback)).toEqual(before);
       expect(await deliverAll(store)).toEqual([`${before.id}: 1`]);
       const notice = only(await store.intents.claimIntents(plenty, plenty, after(5)));
-      expect(notice).toMatchObject({ id: asked.id, denial: "not you", attempts: 0 });
+      expect(notice).toMatchObject({ id: asked.id, denial: "not you", createdAt: start, attempts: 0 });
       await store.intents.settleIntent(notice, { next: "drop", reason: "denied" }, after(5));
       expect(await claimIntent(store, after(5))).toMatchObject({ secret: "newer", denial: undefined });
     });
@@ -185,7 +191,7 @@ export function describeSettleIntent(open: OpenStore): void {
       await store.intents.addIntent(intent(), start);
       const notice = await claimIntent(store);
       expect(notice.denial).toBe("not you");
-      await store.intents.settleIntent(notice, { next: "retry", at: after(10) }, start);
+      await store.intents.settleIntent(notice, { next: "retry", attempts: 1, at: after(10) }, start);
       const again = await claimIntent(store, after(10));
       expect(again).toMatchObject({ denial: "not you", attempts: 1 });
       await store.intents.settleIntent(again, { next: "drop", reason: "denied" }, after(10));

@@ -70,7 +70,7 @@ export function describeTopicStore(open: OpenStore): void {
       const { store } = opened;
       await subscribe(store);
       await store.topics.ping([topic], 0, start);
-      const failed = { kind: "failed", reason: "503", retryAt: after(60_000) } as const;
+      const failed = { kind: "failed", reason: "503", failures: 1, retryAt: after(60_000) } as const;
       await store.topics.settleFetch(await claimFetch(store), failed, 0, after(1));
       expect(await store.topics.claimFetches(plenty, plenty, after(59_999))).toEqual([]);
 
@@ -157,7 +157,7 @@ export function describeTopicStore(open: OpenStore): void {
       await store.topics.ping([topic], 0, start);
       const claim = await claimFetch(store);
       await store.topics.ping([topic], second, after(100));
-      const failed = { kind: "failed", reason: "503", retryAt: after(60_000) } as const;
+      const failed = { kind: "failed", reason: "503", failures: 1, retryAt: after(60_000) } as const;
       await store.topics.settleFetch(claim, failed, second, after(5 * second));
 
       expect(found(await store.topics.find(topic))).toMatchObject({ fetchDueAt: after(5 * second), fetchFailures: 0 });
@@ -188,21 +188,21 @@ export function describeTopicStore(open: OpenStore): void {
       expect(await claimFetch(store)).toMatchObject({ fingerprint: "fingerprint of content", validators });
     });
 
-    test("that failed counts, tells why and waits; one that did not clears both", async () => {
+    test("that failed has the count it is told, tells why and waits; one that did not clears both", async () => {
       await using opened = await open();
       const { store } = opened;
       await subscribe(store);
       await store.topics.ping([topic], 0, start);
-      for (const failures of [1, 2]) {
-        const failed = { kind: "failed", reason: `timed out ${failures}`, retryAt: start } as const;
+      for (const [i, failures] of [0, 1, 1, 2].entries()) {
+        const failed = { kind: "failed", reason: `failed ${i}`, failures, retryAt: start } as const;
         await store.topics.settleFetch(await claimFetch(store), failed, 0, start);
-        const told = { fetchFailures: failures, fetchError: `timed out ${failures}`, fetchDueAt: start };
+        const told = { fetchFailures: failures, fetchError: `failed ${i}`, fetchDueAt: start };
         expect(await store.topics.find(topic)).toMatchObject(told);
       }
 
-      const third = await claimFetch(store);
-      expect(third.failures).toBe(2);
-      await store.topics.settleFetch(third, changed(), 0, start);
+      const last = await claimFetch(store);
+      expect(last.failures).toBe(2);
+      await store.topics.settleFetch(last, changed(), 0, start);
       expect(await store.topics.find(topic)).toMatchObject({ fetchFailures: 0, fetchError: undefined });
     });
 
@@ -211,7 +211,7 @@ export function describeTopicStore(open: OpenStore): void {
       const { store } = opened;
       await subscribe(store);
       await store.topics.ping([topic], 0, start);
-      const failed = { kind: "failed", reason: "gone", retryAt: undefined } as const;
+      const failed = { kind: "failed", reason: "gone", failures: 1, retryAt: undefined } as const;
       await store.topics.settleFetch(await claimFetch(store), failed, 0, start);
       expect(await store.topics.claimFetches(plenty, plenty, after(1e9))).toEqual([]);
     });
@@ -283,7 +283,12 @@ export function describeTopicStore(open: OpenStore): void {
       expect(await store.topics.removeIdle(1)).toBe(1);
       expect(await store.topics.removeIdle(plenty)).toBe(1);
       expect(await store.topics.find(topic)).toMatchObject({ subscribers: 0 });
-      await store.topics.settleFetch(fetch, { kind: "failed", reason: "late", retryAt: after(1) }, 0, start);
+      await store.topics.settleFetch(
+        fetch,
+        { kind: "failed", reason: "late", failures: 1, retryAt: after(1) },
+        0,
+        start,
+      );
       expect(await store.topics.claimFetches(plenty, plenty, after(1))).toEqual([]);
       expect(await store.topics.removeIdle(plenty)).toBe(1);
     });

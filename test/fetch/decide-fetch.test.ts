@@ -52,8 +52,17 @@ describe("§7 has the topic changed?", () => {
   ])("after %i failures a failed fetch is due again at %s", (failures, at) => {
     const outcome = decideFetch({ kind: "failed", reason: "answered 503" }, { ...claim, failures }, NOW);
     const retryAt = at === undefined ? undefined : new Date(at);
-    expect(outcome).toEqual({ kind: "failed", reason: "answered 503", retryAt });
+    expect(outcome).toEqual({ kind: "failed", reason: "answered 503", failures: failures + 1, retryAt });
   });
+
+  test.each([0, 4, 5, 99])(
+    "after %i failures a fetch that we hindered ourselves is none, and due again in 60 s",
+    (failures) => {
+      const outcome = decideFetch({ kind: "hindered", reason: "exhausted: EMFILE" }, { ...claim, failures }, NOW);
+      const retryAt = new Date("2026-01-01T00:01:00Z");
+      expect(outcome).toEqual({ kind: "failed", reason: "exhausted: EMFILE", failures, retryAt });
+    },
+  );
 
   test("no byte moves between type and body unnoticed", () => {
     const one = fingerprint({ contentType: "text/plain", body: Buffer.from("x") });

@@ -1,10 +1,12 @@
-import type { Outbound, OutboundAnswer, OutboundRequest } from "../../src/outbound/outbound.ts";
+import type { Outbound, OutboundAnswer, OutboundFailure, OutboundRequest } from "../../src/outbound/outbound.ts";
 
 /** How a page of the pretended network answers; several are given one after the other, the last one for ever. */
 export type Page = {
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Buffer | string;
+  /** No answer comes of it. */
+  readonly failure?: OutboundFailure;
   /** Breaks off: the answer says more than it holds. */
   readonly isCut?: boolean;
   /** Runs when it is asked, for instance to let time pass. */
@@ -32,6 +34,7 @@ export class FakeOutbound implements Outbound {
     page?.asked?.();
     if (signal.aborted) return { kind: "failed", reason: "aborted", detail: "the hub stops" };
     if (page === undefined) return { kind: "failed", reason: "refused", detail: `nobody listens\nat ${url}` };
+    if (page.failure !== undefined) return { kind: "failed", reason: page.failure, detail: "no luck" };
     const body = Buffer.from(page.body ?? "");
     return {
       kind: "answered",

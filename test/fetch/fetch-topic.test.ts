@@ -106,10 +106,24 @@ describe("§7 content", () => {
   });
 
   test("an abort ends the fetch", async () => {
-    expect((await ask({ [TOPIC]: {} }, { signal: AbortSignal.abort() })).answer).toEqual(
-      failed("aborted: the hub stops"),
-    );
+    const { answer } = await ask({ [TOPIC]: {} }, { signal: AbortSignal.abort() });
+    expect(answer).toEqual({ kind: "hindered", reason: "aborted: the hub stops" });
   });
+
+  test.each([
+    { failure: "exhausted", kind: "hindered" },
+    { failure: "aborted", kind: "hindered" },
+    { failure: "unresolved", kind: "failed" },
+    { failure: "refused", kind: "failed" },
+    { failure: "timeout", kind: "failed" },
+  ] as const)(
+    "an exchange that came to nothing ($failure) is $kind, also after a redirect",
+    async ({ failure, kind }) => {
+      const told = { kind, reason: `${failure}: no luck` };
+      expect((await ask({ [TOPIC]: { failure } })).answer).toEqual(told);
+      expect((await ask({ [TOPIC]: hop("/end"), "https://blog.example/end": { failure } })).answer).toEqual(told);
+    },
+  );
 });
 
 describe("RFC 9110 §13 conditional requests", () => {

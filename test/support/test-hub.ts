@@ -33,13 +33,21 @@ export type TestHubOptions = {
   readonly settings?: Readonly<Record<string, string>>;
   /** The workers run by themselves instead of by `drain`. */
   readonly running?: boolean;
+  /** Absent: the operating system's resolver. */
+  readonly resolve?: Overrides["resolve"];
 };
 
 /** A whole hub: real app, real database file, real loopback sockets, a clock the test holds. */
 export async function openTestHub(options: TestHubOptions = {}): Promise<TestHub> {
   const folder = await mkdtemp(join(tmpdir(), "carillon-test-"));
   const clock = new TestClock(options.now ?? new Date("2026-01-01T00:00:00Z"));
-  const overrides: Overrides = { clock, random: () => 0, manual: options.running !== true };
+  const { resolve } = options;
+  const overrides: Overrides = {
+    clock,
+    random: () => 0,
+    manual: options.running !== true,
+    ...(resolve === undefined ? {} : { resolve }),
+  };
   const file = join(folder, "carillon.db");
   const config = loadConfig(environment(file, options.settings), []);
   let hub = createHub(config, overrides);

@@ -16,6 +16,7 @@ type IntentRow = {
   readonly lease_seconds: number;
   readonly verify_token: string | null;
   readonly signature_method: SignatureMethod | null;
+  readonly created_at: number;
   readonly attempts: number;
   readonly owner: string | null;
   readonly denial: string | null;
@@ -94,7 +95,7 @@ function isSameRequest(row: IntentRow, intent: NewIntent): boolean {
 function createSettleIntent(db: Database) {
   const { connection } = db;
   const holds = connection.prepare<[number, string]>("SELECT 1 FROM intents WHERE id = ? AND owner = ?");
-  const retry = connection.prepare("UPDATE intents SET owner = NULL, attempts = attempts + 1, due_at = ? WHERE id = ?");
+  const retry = connection.prepare("UPDATE intents SET owner = NULL, attempts = ?, due_at = ? WHERE id = ?");
   const deny = connection.prepare("UPDATE intents SET owner = NULL, attempts = 0, due_at = ?, denial = ? WHERE id = ?");
   const drop = connection.prepare(
     `UPDATE intents SET owner = NULL, due_at = NULL, secret = NULL, verify_token = NULL, attempts = attempts + 1,
@@ -112,7 +113,7 @@ function createSettleIntent(db: Database) {
         remove.run(claim.id);
         break;
       case "retry":
-        retry.run(decision.at.getTime(), claim.id);
+        retry.run(decision.attempts, decision.at.getTime(), claim.id);
         break;
       case "deny":
         deny.run(now.getTime(), decision.reason, claim.id);
@@ -137,6 +138,7 @@ function toClaim(row: IntentRow, token: string): IntentClaim {
     leaseSeconds: row.lease_seconds,
     verifyToken: row.verify_token ?? undefined,
     signatureMethod: row.signature_method ?? undefined,
+    createdAt: new Date(row.created_at),
     attempts: row.attempts,
     denial: row.denial ?? undefined,
   };

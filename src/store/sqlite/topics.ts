@@ -71,8 +71,8 @@ export function createTopics(db: Database): TopicStore {
 function createSettleFetch(db: Database) {
   const publish = createPublish(db);
   const settle = db.connection.prepare<object, { readonly pings: number; readonly fetch_started_at: number }>(
-    `UPDATE topics SET fetch_owner = NULL, fetch_due_at = @retryAt, fetch_error = @error,
-            fetch_failures = CASE WHEN @error IS NULL THEN 0 ELSE fetch_failures + 1 END
+    `UPDATE topics SET fetch_owner = NULL, fetch_due_at = @retryAt, fetch_error = @reason,
+            fetch_failures = @failures
       WHERE id = @topicId AND fetch_owner = @token RETURNING pings, fetch_started_at`,
   );
   const fetchAgain = db.connection.prepare("UPDATE topics SET fetch_due_at = ?, fetch_failures = 0 WHERE id = ?");
@@ -81,8 +81,8 @@ function createSettleFetch(db: Database) {
   return (claim: FetchClaim, outcome: FetchOutcome, minIntervalMs: number, now: Date): boolean => {
     const { topicId, token } = claim;
     const failed = outcome.kind === "failed" ? outcome : undefined;
-    const error = failed?.reason ?? null;
-    const topic = settle.get({ topicId, token, error, retryAt: failed?.retryAt?.getTime() ?? null });
+    const { reason = null, failures = 0, retryAt } = failed ?? {};
+    const topic = settle.get({ topicId, token, reason, failures, retryAt: retryAt?.getTime() ?? null });
     if (topic === undefined) return false;
     if (topic.pings !== claim.pings) {
       fetchAgain.run(Math.max(now.getTime(), topic.fetch_started_at + minIntervalMs), topicId);
