@@ -2,7 +2,7 @@ import type { Clock } from "../clock.ts";
 import type { AttemptAnswer } from "../model/delivery.ts";
 import type { Publication } from "../model/publication.ts";
 import type { Recipient } from "../model/subscription.ts";
-import type { Outbound, OutboundAnswer, OutboundFailure } from "../outbound/outbound.ts";
+import { isOwnFault, type Outbound, type OutboundAnswer, type OutboundFailure } from "../outbound/outbound.ts";
 import { parseRetryAfter } from "./decide-retry.ts";
 import { deliveryHeaders, type HeaderPolicy } from "./delivery-headers.ts";
 
@@ -54,7 +54,7 @@ function toAttemptAnswer(answer: OutboundAnswer, now: Date, cut: AbortSignal): A
   if (answer.kind === "failed") {
     if (cut.aborted) return undefined;
     const reason = `${answer.reason}: ${answer.detail}`;
-    if (answer.reason === "exhausted") return { kind: "hindered", reason };
+    if (isOwnFault(answer)) return { kind: "hindered", reason };
     return { kind: "failed", fault: faultOf(answer.reason), reason };
   }
   const retryAfterSeconds = parseRetryAfter(answer.headers["retry-after"], now);

@@ -1,14 +1,13 @@
 import type { AttemptAnswer, AttemptRecord, CatchUpOutcome, HastenedBy } from "../model/delivery.ts";
 import type { PublicationKey } from "../model/publication.ts";
 import type { Attempted } from "./attempt.ts";
+import { ownFaultPauseMs } from "../outbound/outbound.ts";
 import { decideRetry, type RetryPolicy } from "./decide-retry.ts";
 import { isHostTrouble, readSign } from "./host-sign.ts";
 
 /** What an answered attempt means for the subscription, and the line it leaves in the log. */
 export type Judgement = { readonly outcome: CatchUpOutcome; readonly record: AttemptRecord };
 
-/** Long enough not to make a shortage of ours worse. */
-const hinderedPauseMs = 60_000;
 /** After an attempt made before its time, if that time is close. */
 const earlyPauseMs = 5000;
 
@@ -62,7 +61,7 @@ function decideOutcome(
   const isEarly = retryAt !== undefined && retryAt > at;
   const hastenedBy = decideHaste(answer, isEarly);
   if (answer.kind === "hindered") {
-    return { kind: "failed", attempts, dueAt: later(retryAt, now, hinderedPauseMs), hastenedBy };
+    return { kind: "failed", attempts, dueAt: later(retryAt, now, ownFaultPauseMs), hastenedBy };
   }
   const decision = decideRetry(answer, attempts + 1, now, retry, random());
   if (answer.kind === "answered" && answer.status === 410) {

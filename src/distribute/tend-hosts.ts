@@ -45,14 +45,14 @@ async function saveBreakers({ hosts, news, store }: TendHostsDeps): Promise<numb
 
 async function hastenDeliveries({ news, store }: TendHostsDeps, now: Date): Promise<number> {
   let hastened = 0;
-  // Only those there are now: one that stays in the list has its next batch in the next round.
-  for (const [origin, by] of [...news.recovered]) {
+  const recovered = [...news.recovered];
+  for (const [origin, by] of recovered) {
     news.recovered.delete(origin);
     let count = batch;
     try {
       count = await store.behind.hasten(origin, by, batch, now);
     } finally {
-      if (count === batch) news.recover(origin, by);
+      if (count === batch) news.recover(origin, by); // there may be more: in the next round
     }
     hastened += count;
   }

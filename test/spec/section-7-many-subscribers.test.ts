@@ -37,10 +37,10 @@ async function publish(hub: TestHub, publisher: Publisher, topic: string, body: 
 
 /** What each callback has been sent, as one text: `1,1,3`. */
 function histories({ peers, callbacks }: Crowd): readonly string[] {
-  const deliveries = peers.flatMap((peer) =>
+  const sentTo = peers.flatMap((peer) =>
     peer.deliveries.map(({ target, body }) => ({ callback: peer.callback(target), body })),
   );
-  const byCallback = Map.groupBy(deliveries, ({ callback }) => callback);
+  const byCallback = Map.groupBy(sentTo, ({ callback }) => callback);
   return callbacks.map((callback) => (byCallback.get(callback) ?? []).map(({ body }) => body.toString()).join(","));
 }
 

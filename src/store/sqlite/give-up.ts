@@ -1,4 +1,3 @@
-import type { AttemptRecord } from "../../model/delivery.ts";
 import type { PublicationKey } from "../../model/publication.ts";
 import { createLogAttempt } from "./attempts.ts";
 import type { Database } from "./database.ts";
@@ -71,12 +70,8 @@ export function createPassOverLapsed(db: Database): (ids: readonly number[], key
 function createRecordGivenUp(db: Database): (owed: Owed, reason: string, at: Date) => void {
   const log = createLogAttempt(db);
 
-  return ({ subscription_id: subscriptionId, topic_id: topicId, next, newest, attempts }, reason, at) => {
-    const count = newest - next + 1;
-    const record: AttemptRecord = {
-      ...{ topicId, seq: newest, subscriptionId, count, attempt: attempts, at, durationMs: 0 },
-      ...{ outcome: "given_up", status: undefined, reason },
-    };
-    log(record);
+  return ({ subscription_id: subscriptionId, topic_id: topicId, next, newest, attempts: attempt }, reason, at) => {
+    const what = { topicId, seq: newest, subscriptionId, count: newest - next + 1, attempt };
+    log({ ...what, at, durationMs: 0, outcome: "given_up", status: undefined, reason });
   };
 }
