@@ -2,10 +2,12 @@ import { fileURLToPath } from "node:url";
 
 import { type Clock, systemClock } from "./clock.ts";
 import type { Config } from "./config.ts";
+import { boundInFlight, boundSockets } from "./descriptor-budget.ts";
 import { createApp } from "./http/app.ts";
 import { listen, type Listening } from "./http/listen.ts";
 import { createHubAddress } from "./hub-address.ts";
 import { createLog, type Log } from "./log.ts";
+import { readDescriptorLimit } from "./outbound/descriptor-limit.ts";
 import type { Resolve } from "./outbound/guarded-lookup.ts";
 import { createOutbound } from "./outbound/undici-outbound.ts";
 import { createStages, type Stages } from "./stages.ts";
@@ -92,8 +94,9 @@ async function startHub(config: Config, overrides: Overrides): Promise<RunningHu
   }
 }
 
-async function openParts(config: Config, overrides: Overrides, stack: CleanupStack): Promise<RunningHub> {
-  const { clock = systemClock, log = createLog(config.logLevel), random = Math.random } = overrides;
+async function openParts(given: Config, overrides: Overrides, stack: CleanupStack): Promise<RunningHub> {
+  const { clock = systemClock, log = createLog(given.logLevel), random = Math.random } = overrides;
+  const { config, maxSockets } = fitDescriptors(given, log);
   const store = stack.use(openSqliteStore(config.databaseFile, migrationsFolder));
   const knownHosts = { shut: await store.hosts.listShut(), troubled: await store.behind.listTroubled() };
   const outbound = stack.use(
@@ -101,6 +104,7 @@ async function openParts(config: Config, overrides: Overrides, stack: CleanupSta
       allowCidrs: config.allowCidrs,
       clock,
       connectionsPerOrigin: config.hostConcurrency,
+      maxSockets,
       userAgent: `Carillon/${version}`,
       ...(overrides.resolve === undefined ? {} : { resolve: overrides.resolve }),
     }),
@@ -134,4 +138,16 @@ async function openParts(config: Config, overrides: Overrides, stack: CleanupSta
     drain: () => drainWorkers(stages.workers, clock, stopping.signal),
     [Symbol.asyncDispose]: () => stack[Symbol.asyncDispose](),
   };
+}
+
+/** The settings as far as the limit of open files leaves room for them. What it lowers is told. */
+function fitDescriptors(config: Config, log: Log): { readonly config: Config; readonly maxSockets: number } {
+  const descriptorLimit = readDescriptorLimit();
+  const maxSockets = boundSockets(descriptorLimit);
+  const maxInFlight = boundInFlight(config.maxInFlight, maxSockets);
+  if (maxInFlight < config.maxInFlight) {
+    const told = { setting: "CARILLON_MAX_IN_FLIGHT", value: config.maxInFlight, descriptorLimit, used: maxInFlight };
+    log.warn(told, "CARILLON_MAX_IN_FLIGHT is more than the limit of open files allows: lowered");
+  }
+  return { config: { ...config, maxInFlight }, maxSockets };
 }

@@ -41,9 +41,9 @@ export type Stages = {
   readonly workers: readonly Worker[];
 };
 
-const verificationsAtOnce = 256;
+const mostVerifications = 256;
 const verificationsPerOrigin = 4;
-const fetchesAtOnce = 64;
+const mostFetches = 64;
 const fetchesPerOrigin = 4;
 const pollMs = 500;
 const upkeepMs = 5000;
@@ -121,12 +121,17 @@ function createHubSteps(deps: StageDeps, minIntervalMs: number, nudgeFetch: () =
   };
 }
 
+/** A hub that is told to have little in flight, or may open few files, has little of everything. */
+function share(maxInFlight: number, most: number, of: number): number {
+  return Math.min(most, Math.ceil(maxInFlight / of));
+}
+
 function createVerification(deps: StageDeps, bell: Bell, onError: OnError) {
-  const { clock, log, store, outbound, signals } = deps;
+  const { config, clock, log, store, outbound, signals } = deps;
   const nudgeVerification = () => bell.ring();
   const verifying = { intents: store.intents, outbound, clock, log, nudgeVerification, validate: createValidate(deps) };
   return new Pool({
-    limit: verificationsAtOnce,
+    limit: share(config.maxInFlight, mostVerifications, 4),
     claim: (free, now) => store.intents.claimIntents(free, verificationsPerOrigin, now),
     handle: (intent) => verifyDue(verifying, intent, signals.cut),
     onRoom: nudgeVerification,
@@ -160,7 +165,7 @@ function createFetching(deps: StageDeps, bells: Bells, nudgeFetch: () => void, o
   const nudgeFanOut = () => bells.fanOut.ring();
   const fetching = { ...fetchDeps(deps), topics: store.topics, log, minIntervalMs, nudgeFetch, nudgeFanOut };
   return new Pool({
-    limit: fetchesAtOnce,
+    limit: share(config.maxInFlight, mostFetches, 16),
     claim: (free, now) => store.topics.claimFetches(free, fetchesPerOrigin, now),
     handle: (claim) => fetchDue(fetching, claim, signals.cut),
     onRoom: () => bells.fetch.ring(),

@@ -6,11 +6,14 @@ import type { AddressGuard } from "./address-guard.ts";
 import { refusePort } from "./blocked-ports.ts";
 import { describeTls, OutboundError } from "./failure.ts";
 import { guardedLookup, type Resolve } from "./guarded-lookup.ts";
+import type { OpenSockets } from "./open-sockets.ts";
 
 export type ConnectorOptions = {
   readonly guard: AddressGuard;
   readonly clock: Clock;
   readonly resolve: Resolve;
+  /** Counts what is dialled; nothing is once it is full. */
+  readonly sockets: OpenSockets;
   /** Ends whatever is still connecting. */
   readonly signal: AbortSignal;
 };
@@ -26,18 +29,25 @@ const nextAddressAfterMs = 500;
  * (guarded-lookup.ts), and once more the peer that answered. Fails with an `OutboundError` where the cause is known here.
  * Certificates are always verified, whatever NODE_TLS_REJECT_UNAUTHORIZED says.
  */
-export function createConnector({ guard, clock, resolve, signal }: ConnectorOptions): buildConnector.connector {
+export function createConnector({
+  guard,
+  clock,
+  resolve,
+  sockets,
+  signal,
+}: ConnectorOptions): buildConnector.connector {
   const connecting = new Set<() => void>();
   signal.addEventListener("abort", () => connecting.forEach((stop) => stop()), { once: true });
   const dial = createDial(guard, resolve);
 
   return (options, callback) => {
-    const refused = signal.aborted ? calledOff() : refuseTarget(guard, options);
+    const refused = signal.aborted ? calledOff() : (refuseTarget(guard, options) ?? refuseDial(sockets));
     // Later, never at once: undici is in the middle of its queue.
     if (refused !== undefined) return queueMicrotask(() => callback(refused, null));
 
     let done = false;
     const socket = dial(options, settle);
+    sockets.add(socket);
     const callOffLimit = clock.after(connectLimitMs, () => settle(overLimit()));
     connecting.add(stop);
 
@@ -103,6 +113,12 @@ function withServerName(options: buildConnector.Options): buildConnector.Options
 function refuseTarget(guard: AddressGuard, { hostname, port }: buildConnector.Options): OutboundError | undefined {
   const refused = guard.judgeHost(hostname) ?? refusePort(port);
   return refused === undefined ? undefined : new OutboundError("forbidden", refused);
+}
+
+/** A shortage of our own, told before the system would have to (EMFILE), which hits the database and the listener too. */
+function refuseDial(sockets: OpenSockets): OutboundError | undefined {
+  if (!sockets.isFull) return undefined;
+  return new OutboundError("exhausted", `the hub has as many connections open as it may (${sockets.count})`);
 }
 
 /** The last word: the address at the other end of the socket, whoever resolved it. */

@@ -17,24 +17,24 @@ export class Exchange implements Dispatcher.DispatchHandler {
   readonly #request: OutboundRequest;
   readonly #settle: (answer: OutboundAnswer) => void;
   readonly #release: () => void;
-  readonly #onSettled: () => void;
+  readonly #onStatus: () => boolean;
   readonly #sink: BodySink | undefined;
   #controller: Controller | undefined;
   #head: Answered | undefined;
   #readBytes = 0;
   #isOver = false;
 
-  /** `onSettled` is called when it has settled at the status line and is not over yet. */
+  /** `onStatus` is called at the status line, if that is what is waited for: whether to settle now, or when it is over. */
   constructor(
     request: OutboundRequest,
     settle: (answer: OutboundAnswer) => void,
     release: () => void,
-    onSettled: () => void,
+    onStatus: () => boolean,
   ) {
     this.#request = request;
     this.#settle = settle;
     this.#release = release;
-    this.#onSettled = onSettled;
+    this.#onStatus = onStatus;
     this.#sink = request.until === "body" ? createBodySink(request.maxBytes) : undefined;
   }
 
@@ -54,9 +54,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   onResponseStart(_controller: Controller, status: number, headers: IncomingHeaders): void {
     if (this.#isOver || status < 200) return; // 1xx: only the wall clock bounds how many
     this.#head = { kind: "answered", status, headers: joinRepeated(headers), body: nothing, complete: false };
-    if (this.#request.until !== "status") return;
-    this.#settle(this.#head);
-    this.#onSettled();
+    if (this.#request.until === "status" && this.#onStatus()) this.#settle(this.#head);
   }
 
   onResponseData(_controller: Controller, chunk: Buffer): void {
@@ -81,11 +79,11 @@ export class Exchange implements Dispatcher.DispatchHandler {
     return this.#sink === undefined ? this.#head : { ...this.#head, body: this.#sink.take(), complete };
   }
 
-  /** With `until: "status"` the first answer stands: `settle` ignores a second one. */
+  /** With `until: "status"` the status line stands, whatever came of the rest; `settle` ignores a second answer. */
   #finish(answer: OutboundAnswer): void {
     this.#isOver = true;
     this.#release();
-    this.#settle(answer);
+    this.#settle(this.#request.until === "status" ? (this.#head ?? answer) : answer);
   }
 
   /**

@@ -13,7 +13,8 @@ export type OutboundRequest = {
   readonly maxBytes: number;
   /**
    * `status`: resolves at the status line; the rest is read and thrown away within the same limits, so that
-   * the connection can be used again. `body`: resolves when the body is read.
+   * the connection can be used again (while more than half of all connections are taken, resolves when that is done, with the
+   * same answer). `body`: resolves when the body is read.
    */
   readonly until: "status" | "body";
   readonly signal: AbortSignal;
@@ -34,7 +35,8 @@ export type OutboundAnswer =
 /**
  * `forbidden`: the address guard (the detail names CARILLON_ALLOW_CIDRS). `unresolved`: the name. `refused`: no connection.
  * `tls`: certificate or handshake. `timeout`: connect limit or wall clock. `broken`: the peer broke off or spoke no HTTP.
- * `exhausted`: a fault of our own (descriptors, DNS server, no route). `aborted`: the signal, or the door was closed.
+ * `exhausted`: a fault of our own (descriptors, all connections taken, DNS server, no route). `aborted`: the signal, or the
+ * door was closed.
  */
 export type OutboundFailure =
   | "forbidden"

@@ -1,4 +1,4 @@
-import { Agent } from "undici";
+import { Agent, Pool } from "undici";
 import type { Clock } from "../clock.ts";
 import { type OnAbort, createAbortRegistry } from "./abort-registry.ts";
 import { createAddressGuard } from "./address-guard.ts";
@@ -6,6 +6,7 @@ import { createConnector } from "./connector.ts";
 import { Exchange } from "./exchange.ts";
 import { failed, failureOf, OutboundError } from "./failure.ts";
 import { type Resolve, resolveBySystem } from "./guarded-lookup.ts";
+import { createOpenSockets, type OpenSockets } from "./open-sockets.ts";
 import type { Outbound, OutboundAnswer, OutboundRequest } from "./outbound.ts";
 import { requestHeaders } from "./request-headers.ts";
 import { requestTarget } from "./request-target.ts";
@@ -21,6 +22,11 @@ export type OutboundOptions = {
   readonly resolve?: Resolve;
   /** Most connections to one origin (scheme, host, port); more requests than that wait, on their wall clocks. */
   readonly connectionsPerOrigin: number;
+  /**
+   * Most sockets open at a time, idle ones included; Infinity: no limit. From half of it on connections are closed after their
+   * answer; at the limit an exchange that needs a new one fails as `exhausted`.
+   */
+  readonly maxSockets: number;
 };
 
 /**
@@ -29,12 +35,13 @@ export type OutboundOptions = {
  */
 export function createOutbound(options: OutboundOptions): Outbound {
   const closing = new AbortController();
-  const agent = createAgent(options, closing.signal);
+  const sockets = createOpenSockets(options.maxSockets);
+  const agent = createAgent(options, sockets, closing.signal);
   const onAbort = createAbortRegistry();
   const userAgent = options.userAgent ?? "Carillon";
 
   return {
-    exchange: (request) => exchange({ agent, clock: options.clock, onAbort, userAgent }, request),
+    exchange: (request) => exchange({ agent, sockets, clock: options.clock, onAbort, userAgent }, request),
     async [Symbol.asyncDispose]() {
       closing.abort();
       await agent.destroy();
@@ -42,11 +49,13 @@ export function createOutbound(options: OutboundOptions): Outbound {
   };
 }
 
-function createAgent(options: OutboundOptions, signal: AbortSignal): Agent {
+function createAgent(options: OutboundOptions, sockets: OpenSockets, signal: AbortSignal): Agent {
   const guard = createAddressGuard(options.allowCidrs);
   const { clock, resolve = resolveBySystem } = options;
   return new Agent({
-    connect: createConnector({ guard, clock, resolve, signal }),
+    connect: createConnector({ guard, clock, resolve, sockets, signal }),
+    // undici's own choice too, unless there is one connection: then it would be a Client, which looks at `reset` too early.
+    factory: (origin, poolOptions: Pool.Options) => new Pool(origin, poolOptions),
     connections: options.connectionsPerOrigin,
     pipelining: 1,
     allowH2: false,
@@ -62,19 +71,25 @@ function createAgent(options: OutboundOptions, signal: AbortSignal): Agent {
 /** For what comes after the status line, where only that counts. */
 const restMs = 1000;
 
-type Door = { readonly agent: Agent; readonly clock: Clock; readonly onAbort: OnAbort; readonly userAgent: string };
+type Door = {
+  readonly agent: Agent;
+  readonly sockets: OpenSockets;
+  readonly clock: Clock;
+  readonly onAbort: OnAbort;
+  readonly userAgent: string;
+};
 
 /** Not async: on a warm connection the promises of that would be a good part of what this layer costs. */
 function exchange(door: Door, request: OutboundRequest): Promise<OutboundAnswer> {
   if (request.signal.aborted) return Promise.resolve(failed("aborted", "called off by the hub"));
   try {
-    return dispatch(door, request, prepare(request, door.userAgent));
+    return dispatch(door, request, prepare(request, door));
   } catch (error) {
     return Promise.resolve(failureOf(error));
   }
 }
 
-function prepare(request: OutboundRequest, userAgent: string): Agent.DispatchOptions {
+function prepare(request: OutboundRequest, { sockets, userAgent }: Door): Agent.DispatchOptions {
   const url = parseUrl(request.url);
   return {
     origin: url.origin,
@@ -82,6 +97,10 @@ function prepare(request: OutboundRequest, userAgent: string): Agent.DispatchOpt
     method: request.method,
     headers: requestHeaders(request.headers, userAgent),
     body: request.body ?? null,
+    /** Close the connection after the answer. undici looks when the request gets its connection or dials it, not while it waits. */
+    get reset() {
+      return sockets.isCrowded;
+    },
   };
 }
 
@@ -95,17 +114,22 @@ function parseUrl(text: string): URL {
 
 function dispatch(door: Door, request: OutboundRequest, options: Agent.DispatchOptions): Promise<OutboundAnswer> {
   return new Promise((resolve) => {
-    const running = new Exchange(request, (answer) => settleLater(resolve, answer), release, limitRest);
+    const settle = (answer: OutboundAnswer) => settleLater(resolve, answer, door.sockets.isCrowded);
+    const running = new Exchange(request, settle, release, onStatus);
     const seconds = request.wallClockMs / 1000;
     const stop = () => running.stop("timeout", `not done within ${seconds} s`);
     let callOffClock = door.clock.after(request.wallClockMs, stop);
     const stopListening = door.onAbort(request.signal, () => running.stop("aborted", "called off by the hub"));
     door.agent.dispatch(options, running);
 
-    /** Nobody waits for the rest of the answer: it may take as long as using the connection again is worth. */
-    function limitRest(): void {
+    /**
+     * The rest of the answer may take as long as using the connection again is worth. Nobody waits for it, unless connections
+     * are scarce: whoever sends more meanwhile would have more of them open than exchanges in flight.
+     */
+    function onStatus(): boolean {
       callOffClock();
       callOffClock = door.clock.after(restMs, stop);
+      return !door.sockets.isCrowded;
     }
 
     function release(): void {
@@ -118,8 +142,10 @@ function dispatch(door: Door, request: OutboundRequest, options: Agent.DispatchO
 /**
  * Out of undici's stack, by the microtask: whoever answers a failure with a new request inside it breaks undici's (8.12) own
  * assertions, outside any promise, and with them the process. And after the turn in which undici frees the connection, which it
- * asks for within that stack: a request that follows at once would otherwise open a second one.
+ * asks for within that stack: a request that follows at once would otherwise open a second one. Where connections are scarce, one
+ * turn later still: by then a socket that is destroyed now has closed and counts no more.
  */
-function settleLater(resolve: (answer: OutboundAnswer) => void, answer: OutboundAnswer): void {
-  queueMicrotask(() => setImmediate(resolve, answer));
+function settleLater(resolve: (answer: OutboundAnswer) => void, answer: OutboundAnswer, isCrowded: boolean): void {
+  const settle = () => setImmediate(resolve, answer);
+  queueMicrotask(isCrowded ? () => setImmediate(settle) : settle);
 }

@@ -16,14 +16,23 @@ export type Program = AsyncDisposable & {
   readonly ended: Promise<{ readonly code: number | null; readonly complaint: string }>;
 };
 
-/** Runs a program of this repository with this Node. No setting comes from the environment of the tests. */
+/**
+ * Runs a program of this repository with this Node. No setting comes from the environment of the tests. `openFiles`: how many it
+ * may have open; absent: as many as the tests.
+ */
 export function startProgram(
   file: "src/main.ts" | "dist/main.js",
   words: readonly string[],
   env: Readonly<Record<string, string>> = {},
+  openFiles?: number,
 ): Program {
   const path = { PATH: process.env["PATH"] ?? "" };
-  const child = spawn(process.execPath, [file, ...words], { cwd: root, env: { ...path, ...env }, stdio: "pipe" });
+  const limited = `${openFiles === undefined ? "" : `ulimit -n ${openFiles} && `}exec "$0" "$@"`;
+  const child = spawn("sh", ["-c", limited, process.execPath, file, ...words], {
+    cwd: root,
+    env: { ...path, ...env },
+    stdio: "pipe",
+  });
   const complaint = text(child.stderr);
   const output = readLines(child);
   const ended = once(child, "close").then(async () => ({ code: child.exitCode, complaint: await complaint }));

@@ -72,7 +72,8 @@ async function listen(server: Server, scheme: string): Promise<Peer> {
 
 /** An outbound that may reach loopback. */
 export function openOutbound(options: Partial<OutboundOptions> = {}): Outbound {
-  return createOutbound({ allowCidrs: ["127.0.0.0/8"], clock: systemClock, connectionsPerOrigin: 4, ...options });
+  const limits = { connectionsPerOrigin: 4, maxSockets: 1_000 };
+  return createOutbound({ allowCidrs: ["127.0.0.0/8"], clock: systemClock, ...limits, ...options });
 }
 
 /** A GET that reads the body, with limits no test meets by accident. */

@@ -1,0 +1,34 @@
+import { expect, test } from "vitest";
+
+import { boundInFlight, boundSockets } from "../src/descriptor-budget.ts";
+
+test.each([
+  { limit: Infinity, sockets: Infinity },
+  { limit: 4096, sockets: 3840 },
+  { limit: 1024, sockets: 768 },
+  { limit: 321, sockets: 65 },
+  { limit: 256, sockets: 64 },
+  { limit: 64, sockets: 64 },
+])("of $limit open files $sockets may be connections of the hub's own", ({ limit, sockets }) => {
+  expect(boundSockets(limit)).toBe(sockets);
+});
+
+test.each([
+  { maxInFlight: 1000, maxSockets: Infinity, fits: 1000 },
+  { maxInFlight: 1000, maxSockets: 3000, fits: 1000 },
+  { maxInFlight: 1000, maxSockets: 2999, fits: 999 },
+  { maxInFlight: 1000, maxSockets: 768, fits: 256 },
+  { maxInFlight: 1, maxSockets: 768, fits: 1 },
+])(
+  "of $maxInFlight deliveries in flight $fits fit into $maxSockets connections",
+  ({ maxInFlight, maxSockets, fits }) => {
+    expect(boundInFlight(maxInFlight, maxSockets)).toBe(fits);
+  },
+);
+
+test("with retries beside them deliveries take up half of the connections", () => {
+  for (let maxSockets = 64; maxSockets < 5000; maxSockets += 1) {
+    const fits = boundInFlight(Infinity, maxSockets);
+    expect(fits + Math.ceil(fits / 2)).toBeLessThanOrEqual(Math.ceil(maxSockets / 2));
+  }
+});
