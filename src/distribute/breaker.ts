@@ -64,7 +64,7 @@ function isLost(sign: HostSign): boolean {
 }
 
 function rollOver(recent: Recent, nowMs: number): Recent {
-  const age = nowMs - recent.sinceMs;
-  if (age < stretchMs) return recent;
-  return { sinceMs: nowMs, now: none, before: age < 2 * stretchMs ? recent.now : none };
+  const passed = Math.floor((nowMs - recent.sinceMs) / stretchMs);
+  if (passed === 0) return recent;
+  return { sinceMs: recent.sinceMs + passed * stretchMs, now: none, before: passed === 1 ? recent.now : none };
 }

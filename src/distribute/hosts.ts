@@ -30,6 +30,7 @@ export class Hosts {
   readonly #troubled: Set<string>;
   /** Origins above the slowest pace, or lately so. */
   readonly #fast = new Set<string>();
+  /** Nothing is due for a probe before. */
   #nextProbeMs = 0;
 
   /** `fastest`: CARILLON_HOST_CONCURRENCY. */
@@ -77,14 +78,14 @@ export class Hosts {
     this.#troubled.add(origin);
   }
 
-  /** Up to `limit` shut origins whose pause is over. */
+  /** Up to `limit` shut origins whose pause is over. They stay due until a probe begins. */
   probesDue(limit: number): readonly string[] {
     const nowMs = this.#clock.monotonicMs();
     if (nowMs < this.#nextProbeMs) return [];
     const waiting = [...this.#shut].filter(([, { isProbing }]) => !isProbing);
-    const due = waiting.filter(([, { breaker }]) => breaker.untilMs <= nowMs).slice(0, limit);
-    if (due.length < limit) this.#nextProbeMs = earliestAfter(nowMs, waiting);
-    return due.map(([origin]) => origin);
+    const due = waiting.filter(([, { breaker }]) => breaker.untilMs <= nowMs).map(([origin]) => origin);
+    if (due.length === 0) this.#nextProbeMs = earliest(waiting);
+    return due.slice(0, limit);
   }
 
   beginProbe(origin: string): void {
@@ -152,17 +153,6 @@ export class Hosts {
   }
 }
 
-function earliestAfter(nowMs: number, waiting: readonly (readonly [string, Shut])[]): number {
-  return waiting.reduce(
-    (
-      earliest,
-      [
-        ,
-        {
-          breaker: { untilMs },
-        },
-      ],
-    ) => (untilMs > nowMs ? Math.min(earliest, untilMs) : earliest),
-    Infinity,
-  );
+function earliest(waiting: readonly (readonly [string, Shut])[]): number {
+  return waiting.reduce((first, [, { breaker }]) => Math.min(first, breaker.untilMs), Infinity);
 }

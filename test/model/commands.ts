@@ -3,7 +3,7 @@ import { setImmediate } from "node:timers/promises";
 import fc from "fast-check";
 
 import { unlessUnavailable } from "./gate.ts";
-import { behaviours } from "./peers.ts";
+import { behaviours, crowd, hosts, topics } from "./peers.ts";
 import { pairs, type Scene } from "./scene.ts";
 import { pairOf } from "./member.ts";
 
@@ -87,6 +87,7 @@ const advance = fc
       10 * minute,
       60 * minute,
       300 * minute,
+      3 * 1440 * minute,
     ),
     turns,
   })
@@ -187,6 +188,42 @@ const outage = fc
   .record({ times: fc.integer({ min: 1, max: 20 }) })
   .map((args) => command("outage", args, ({ engine }) => engine.outage(args.times), 0));
 
+const hostDown = fc
+  .record({ host: fc.constantFrom(...hosts), as: fc.constantFrom("refused", "held", "503", "500") })
+  .map((args) => command("hostDown", args, ({ peers }) => void peers.down.set(args.host, args.as), 0));
+
+const hostUp = fc
+  .record({ host: fc.constantFrom(...hosts) })
+  .map((args) => command("hostUp", args, ({ peers }) => void peers.down.delete(args.host), 0));
+
+/** A dozen at one host, which is down: its breaker opens. */
+const collapse = fc
+  .record({
+    policy: fc.constantFrom(0, 1),
+    as: fc.constantFrom("refused", "refused", "held"),
+    seconds: fc.nat(40),
+    turns,
+  })
+  .map((args) =>
+    command(
+      "collapse",
+      args,
+      async (scene) => {
+        const to = topics[args.policy] ?? topics[0];
+        for (const callback of crowd) scene.subscribe({ topic: to, callback }, longLease);
+        await scene.engine.rest();
+        scene.peers.down.set("http://c.example", args.as);
+        scene.ping(to, true);
+        await scene.engine.rest();
+        for (let i = 0; i < 20; i++) {
+          scene.engine.clock.advance(args.seconds * 50);
+          await turn(3);
+        }
+      },
+      args.turns,
+    ),
+  );
+
 const haunt = fc.constant(command("haunt", {}, (scene) => scene.haunt()));
 
 const weights: readonly (readonly [number, fc.Arbitrary<Command>])[] = [
@@ -204,6 +241,9 @@ const weights: readonly (readonly [number, fc.Arbitrary<Command>])[] = [
   [1, haunt],
   [1, outage],
   [2, overtake],
+  [2, hostDown],
+  [2, hostUp],
+  [2, collapse],
   [3, late],
   [1, lapse],
 ];

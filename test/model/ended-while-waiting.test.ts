@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { openScene, pairs } from "./scene.ts";
 
 test("a subscription that ends while its catch-up waits for its turn is no fault: nothing is sent, nothing goes wrong", async () => {
-  const limits = { perOrigin: 1, total: 1000, fetchMinIntervalSeconds: 0 };
+  const limits = { perOrigin: 1, total: 1000, fetchMinIntervalSeconds: 0, delaysMs: [5000, 60_000] };
   await using scene = await openScene({ policies: ["latest", "latest"], limits });
   const { engine, peers } = scene;
   const [, held, , failing] = pairs; // two topics, one origin

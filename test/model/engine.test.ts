@@ -18,6 +18,7 @@ const options = fc.record({
     perOrigin: fc.constantFrom(64, 64, 1),
     total: fc.constantFrom(1000, 1000, 2),
     fetchMinIntervalSeconds: fc.constantFrom(0, 1),
+    delaysMs: fc.constantFrom([5000, 60_000], [5000, 60_000], [5000, 36_000_000]),
   }),
 });
 

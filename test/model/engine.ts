@@ -14,7 +14,7 @@ import type { Store } from "../../src/store/store.ts";
 import { finishWorkers, runWorkers } from "../../src/workers.ts";
 import { TestClock } from "../support/test-clock.ts";
 import { clockOf, createGate, type Gate, rest } from "./gate.ts";
-import { delaysMs, type Ledger } from "./ledger.ts";
+import type { Ledger } from "./ledger.ts";
 import { observeStore } from "./observed-store.ts";
 import type { Peers } from "./peers.ts";
 
@@ -22,7 +22,12 @@ const migrations = resolve(import.meta.dirname, "../../src/store/sqlite/migratio
 /** In memory where there is such a place: a crash of the process is what is tried here, not of the machine. */
 const parent = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
 
-export type Limits = { readonly perOrigin: number; readonly total: number; readonly fetchMinIntervalSeconds: number };
+export type Limits = {
+  readonly perOrigin: number;
+  readonly total: number;
+  readonly fetchMinIntervalSeconds: number;
+  readonly delaysMs: readonly number[];
+};
 
 /** The whole pipeline on a database file, in one process after the other. */
 export type Engine = AsyncDisposable & {
@@ -62,7 +67,7 @@ export async function openEngine(ledger: Ledger, peers: Peers, limits: Limits): 
   const fileOf = (life: number) => join(folder, `${life}.db`);
   writeFileSync(fileOf(0), await (migrated ??= migrate()));
   let lives = 1;
-  let life = begin(fileOf(0), createGate(pulse), parts);
+  let life = await begin(fileOf(0), createGate(pulse), parts);
   let left: Store | undefined;
 
   return {
@@ -89,13 +94,13 @@ export async function openEngine(ledger: Ledger, peers: Peers, limits: Limits): 
       for (const end of ["", "-wal"]) copyFileSync(`${file}${end}`, `${fileOf(lives)}${end}`);
       gate.isForgotten = true;
       ledger.voidClaims("crash");
-      life = begin(fileOf(lives), createGate(pulse), parts);
+      life = await begin(fileOf(lives), createGate(pulse), parts);
       lives += 1;
       await raw[Symbol.asyncDispose]();
     },
     async restart(ms, meanwhile) {
       await stop(ms, meanwhile);
-      life = begin(life.file, createGate(pulse), parts);
+      life = await begin(life.file, createGate(pulse), parts);
     },
     async end() {
       await stop(0);
@@ -134,10 +139,11 @@ type Parts = {
   readonly log: Log;
 };
 
-function begin(file: string, gate: Gate, { ledger, peers, limits, clock: world, log }: Parts): Life {
+async function begin(file: string, gate: Gate, { ledger, peers, limits, clock: world, log }: Parts): Promise<Life> {
   const clock = clockOf(gate, world);
   const raw = openSqliteStore(file, migrations);
-  const store = observeStore(raw, gate, ledger);
+  const knownHosts = { shut: await raw.hosts.listShut(), troubled: await raw.behind.listTroubled() };
+  const store = observeStore(raw, gate, ledger, clock);
   const stopping = new AbortController();
   const cut = new AbortController();
   const stages = createStages({
@@ -148,6 +154,7 @@ function begin(file: string, gate: Gate, { ledger, peers, limits, clock: world, 
     store,
     outbound: peers.outboundOf(gate, clock),
     address: createHubAddress("http://hub.example/", { host: "127.0.0.1", port: 8080 }),
+    knownHosts,
     signals: { stopping: stopping.signal, cut: cut.signal },
   });
   const working = runWorkers(stages.workers, clock, log, stopping.signal);
@@ -181,7 +188,7 @@ function begin(file: string, gate: Gate, { ledger, peers, limits, clock: world, 
   };
 }
 
-function configOf({ perOrigin, total, fetchMinIntervalSeconds }: Limits) {
+function configOf({ perOrigin, total, fetchMinIntervalSeconds, delaysMs }: Limits) {
   const settings = {
     CARILLON_RETRY_DELAYS_SECONDS: delaysMs.map((ms) => ms / 1000).join(","),
     CARILLON_HOST_CONCURRENCY: `${perOrigin}`,

@@ -2,6 +2,7 @@ import type { AttemptRecord } from "../../src/model/delivery.ts";
 import type { Store } from "../../src/store/store.ts";
 import { isLive } from "./ledger.ts";
 import type { Scene } from "./scene.ts";
+import { originOf } from "./member.ts";
 import { topics } from "./peers.ts";
 
 const plenty = 100_000;
@@ -14,8 +15,14 @@ export async function quiesce(scene: Scene): Promise<void> {
   const { engine, ledger, peers } = scene;
   engine.outage(0);
   peers.behaviour.clear();
+  peers.down.clear();
   peers.release("204");
-  await passes(scene, [50, 2000, 60_000, 3_600_000, 500]);
+  const shut = ledger.members.filter((one) => one.hastenedBy !== "nothing" && ledger.hosts.isShut(originOf(one)));
+  await passes(scene, [50, 2000, 660_000, 500, 5000, 500]);
+  for (const { pair, owed } of shut.filter((one) => isLive(one, engine.clock.now().getTime()))) {
+    ledger.insist(owed.size === 0, `${pair} does not get ${[...owed].join(", ")} soon after its host is back`);
+  }
+  await passes(scene, [60_000, 3_600_000, 40_000_000, 5000, 500]);
   for (const complaint of scene.forgotten(engine.clock.now().getTime())) ledger.faults.push(complaint);
   assertUpToDate(scene, "in the end");
 

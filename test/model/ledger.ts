@@ -1,18 +1,20 @@
-import type { CatchUpClaim, CatchUpOutcome, ChunkClaim, ChunkReport } from "../../src/model/delivery.ts";
+import type { AttemptRecord, CatchUpClaim, CatchUpOutcome, ChunkClaim, ChunkReport } from "../../src/model/delivery.ts";
 import type { IntentClaim, IntentDecision } from "../../src/model/intent.ts";
-import type { PublicationKey } from "../../src/model/publication.ts";
-import type { Recipient } from "../../src/model/subscription.ts";
 import type { FetchClaim, FetchOutcome } from "../../src/model/topic.ts";
-import type { Claim, Member, Post, PostFate, Settled, TopicState } from "./member.ts";
-import { newMember, pairOf } from "./member.ts";
+import type { Answer, Claim, Kind, Member, Post, Settled, TopicState } from "./member.ts";
+import { HostsModel } from "./hosts.ts";
+import { newMember, originOf, pairOf, toKind } from "./member.ts";
+import { PingsModel } from "./pings.ts";
 
 type Claims = {
   readonly chunks: ChunkClaim[];
   readonly catchUps: Pick<CatchUpClaim, "subscriptionId" | "token" | "seq" | "topicId">[];
 };
 
-/** Waits before the second and the third attempt; then a delivery is given up. */
-export const delaysMs: readonly number[] = [5000, 60_000];
+/** Between an attempt made before its time and the next one. */
+const earlyPauseMs = 5000;
+/** How long something is owed. */
+const owedMs = 7 * 86_400_000;
 
 /** Before the next attempt after one that our own faults hindered. */
 const hinderedPauseMs = 60_000;
@@ -33,11 +35,15 @@ export class Ledger {
   /** Claims of processes that are dead: whatever is written with them must be refused. */
   readonly ghosts: Claims = { chunks: [], catchUps: [] };
   #claims: Claims = { chunks: [], catchUps: [] };
-  /** The version of each topic that its publisher serves. */
-  readonly served = new Map<string, number>();
-  /** The version that a ping was accepted for, while the topic has had subscribers. */
-  readonly #pinged = new Map<string, number>();
+  readonly #pings = new PingsModel();
   readonly #webhookIds = new Map<string, string>();
+  readonly hosts = new HostsModel((condition, message) => this.insist(condition, message));
+  /** Waits before the second and further attempts; then a delivery is given up. */
+  readonly #delaysMs: readonly number[];
+
+  constructor(delaysMs: readonly number[]) {
+    this.#delaysMs = delaysMs;
+  }
 
   insist(condition: boolean, message: string): void {
     if (!condition) this.faults.push(message);
@@ -48,23 +54,20 @@ export class Ledger {
   }
 
   ping(urls: readonly string[], now: number): void {
-    for (const url of urls) if (this.#isFollowed(url, now)) this.#pinged.set(url, this.served.get(url) ?? 0);
+    this.#pings.accept(urls.filter((url) => this.#isFollowed(url, now)));
   }
 
   /** Topics of which an accepted ping came to nothing. A topic loses its pings with its last subscriber. */
   unheard(now: number): readonly string[] {
-    for (const url of this.#pinged.keys()) if (!this.#isFollowed(url, now)) this.#pinged.delete(url);
-    return [...this.#pinged].flatMap(([url, version]) => (this.#version(url) < version ? [url] : []));
+    return this.#pings.unheard((url) => this.#isFollowed(url, now), this.topics.values());
+  }
+
+  get served(): Map<string, number> {
+    return this.#pings.served;
   }
 
   #isFollowed(url: string, now: number): boolean {
     return this.members.some((member) => member.topic === url && isLive(member, now));
-  }
-
-  /** The newest version of a topic that was published; 0: none. */
-  #version(topic: string): number {
-    const bodies = [...this.topics.values()].filter(({ url }) => url === topic).flatMap((one) => one.bodies);
-    return Math.max(0, ...bodies.map((body) => Number(body.split(" ").at(-1))));
   }
 
   apply(intent: IntentClaim, decision: IntentDecision, now: Date): void {
@@ -91,9 +94,10 @@ export class Ledger {
   /** Everybody active now is owed it (promise B). */
   publish({ topicId, url }: FetchClaim, outcome: FetchOutcome, now: number): void {
     if (outcome.kind !== "changed") return;
-    const topic = this.topics.get(topicId) ?? { url, bodies: [] };
+    const topic = this.topics.get(topicId) ?? { url, bodies: [], publishedAt: [] };
     this.topics.set(topicId, topic);
     topic.bodies.push(outcome.content.body.toString());
+    topic.publishedAt.push(now);
     for (const member of this.members) {
       if (member.topic === url && isLive(member, now)) member.owed.add(topic.bodies.length);
     }
@@ -101,18 +105,31 @@ export class Ledger {
 
   cut(chunk: ChunkClaim, now: Date): void {
     this.#claims.chunks.push(chunk);
-    for (const recipient of chunk.recipients) this.#claim(recipient, chunk, chunk.token, 0, now);
+    for (const recipient of chunk.recipients) {
+      this.#claim({ ...chunk, ...recipient, attempts: 0, retryAt: now }, now, "first");
+    }
   }
 
   claim(claims: readonly CatchUpClaim[], now: Date): void {
+    for (const claim of claims) this.#claim(claim, now, "retry");
     this.#claims.catchUps.push(...claims);
-    for (const claim of claims) this.#claim(claim, claim, claim.token, claim.attempts, now);
   }
 
-  #claim(recipient: Recipient, { topicId, seq }: PublicationKey, owner: string, attempts: number, now: Date): void {
-    const { secret = "", subscriptionId } = recipient;
+  claimProbes(origins: readonly string[], claims: readonly (CatchUpClaim | undefined)[], now: Date): void {
+    for (const [i, origin] of origins.entries()) {
+      const claim = claims[i];
+      this.hosts.claimProbe(origin, claim && this.#claim(claim, now, "probe"), now.getTime());
+      if (claim !== undefined) this.#claims.catchUps.push(claim);
+    }
+  }
+
+  #claim(claim: CatchUpClaim, now: Date, kind: "first" | "retry" | "probe"): Claim | undefined {
+    const { secret = "", subscriptionId, topicId, seq, token: owner, attempts, retryAt } = claim;
     const member = this.members.find(({ secrets }) => secrets.includes(secret));
-    if (member === undefined) return this.insist(false, `${subscriptionId} was never verified`);
+    if (member === undefined) {
+      this.insist(false, `${subscriptionId} was never verified`);
+      return undefined;
+    }
     const name = `${member.pair} (${subscriptionId}), publication ${seq}`;
     member.id ??= subscriptionId;
     const isAnother = this.members.some((other) => other !== member && other.id === subscriptionId);
@@ -122,10 +139,51 @@ export class Ledger {
     this.insist(member.secret === secret, `${name}: claimed with a secret no longer in force`);
     this.insist(member.claim === undefined, `${name}: two owners`);
     this.insist(member.owed.has(seq), `${name}: is not owed`);
+    const isEarly = retryAt > now;
+    const isRested = member.isIdle && (member.isHastened || member.notBefore <= now.getTime());
+    if (kind === "first" && isRested) Object.assign(member, { failures: 0, notBefore: 0, isIdle: false });
     this.insist(attempts === member.failures, `${name}: ${attempts} attempts are counted, not ${member.failures}`);
     const first = Math.min(...member.owed);
     this.insist(!this.everyTopicIds.has(topicId) || seq === first, `${name}: before ${first}`);
-    member.claim = { topicId, seq, owner, secret, attempts, post: "none", answeredAt: 0, retryAfterMs: 0 };
+    this.insist(!isEarly || kind === "probe" || member.isHastened, `${name}: claimed before its time`);
+    this.insist(retryAt.getTime() >= member.notBefore, `${name}: its schedule has got shorter`);
+    const unsent = { post: "none", answeredAt: 0, retryAfterMs: 0, isHostTrouble: false } as const;
+    member.claim = { topicId, seq, owner, secret, attempts, isEarly, ...unsent };
+    return member.claim;
+  }
+
+  /** Given back unsent. */
+  release({ subscriptionId, token }: Pick<CatchUpClaim, "subscriptionId" | "token">): void {
+    const member = this.members.find(({ id }) => id === subscriptionId);
+    if (member?.claim?.owner !== token) return;
+    this.insist(member.claim.post === "none", `${member.pair}: given back, but it was ${member.claim.post}`);
+    member.isHastened ||= member.claim.isEarly;
+    member.claim = undefined;
+  }
+
+  hasten(origin: string, by: "recovery" | "success"): void {
+    this.hosts.hasten(origin, by);
+    for (const member of this.members) {
+      const isMeant = member.hastenedBy === "success" || member.hastenedBy === by;
+      if (!isMeant || member.claim !== undefined || originOf(member) !== origin) continue;
+      Object.assign(member, { isHastened: true, hastenedBy: "nothing" });
+    }
+  }
+
+  /** What was owed for too long, as the log says it. */
+  giveUpOld(records: readonly AttemptRecord[], now: Date): void {
+    for (const { topicId, subscriptionId, seq, count } of records) {
+      const member = this.members.find(({ id }) => id === subscriptionId);
+      const publishedAt = this.topics.get(topicId)?.publishedAt[seq - 1] ?? Infinity;
+      this.insist(publishedAt < now.getTime() - owedMs, `${subscriptionId}: ${seq} is given up before its time`);
+      if (member === undefined) continue;
+      this.insist(member.claim === undefined, `${member.pair}: ${seq} is given up while it is claimed`);
+      const isAll = this.everyTopicIds.has(topicId);
+      const old = [...member.owed].filter((one) => one <= seq);
+      this.insist(count === (isAll ? old.length : 1), `${member.pair}: ${count} given up, not ${old.length}`);
+      for (const one of old) member.owed.delete(one);
+      member.isIdle ||= member.owed.size === 0;
+    }
   }
 
   checkpoint(chunk: ChunkClaim, report: ChunkReport, written: "kept" | "lost", now: Date): void {
@@ -164,31 +222,45 @@ export class Ledger {
       const attempts = outcome.kind === "failed" ? outcome.attempts : undefined;
       return this.#release(member, claim, toKind(claim, attempts, outcome.kind === "gone"), now);
     }
-    this.insist(claim.post === "failed" && claim.attempts >= delaysMs.length, `${pair}: given up too early`);
+    this.insist(claim.post === "failed" && !claim.isEarly, `${pair}: given up though it was ${claim.post}`);
+    this.insist(claim.attempts === this.#delaysMs.length, `${pair}: given up after ${claim.attempts + 1} attempts`);
     this.#finish(member, claim, "given_up");
+    this.#wait(member, claim);
   }
 
   #release(member: Member, claim: Claim, kind: Kind, now: Date): void {
-    member.claim = undefined;
+    Object.assign(member, { claim: undefined, isHastened: false, hastenedBy: "nothing" });
     if (member.ended) return;
     const { pair } = member;
     this.insist(claim.post === kind, `${pair}, publication ${claim.seq}: written ${kind}, but it was ${claim.post}`);
     if (kind === "delivered") return this.#finish(member, claim, "delivered");
     if (kind === "gone" && member.secret === claim.secret) return end(member);
-    if (kind === "hindered") member.notBefore = claim.answeredAt + hinderedPauseMs;
+    if (kind === "hindered") member.notBefore = Math.max(member.notBefore, claim.answeredAt + hinderedPauseMs);
     if (kind === "none" || kind === "hindered") return;
-    member.failures = claim.attempts + 1;
-    const delayMs = delaysMs[claim.attempts] ?? 0;
-    member.notBefore = claim.answeredAt + Math.max(delayMs, claim.retryAfterMs);
     const isOver = member.expiresAt <= now.getTime();
-    this.insist(isOver || kind === "gone" || delayMs > 0, `${pair}: tried beyond the schedule`);
+    const isUsedUp = claim.attempts === this.#delaysMs.length && !claim.isEarly;
+    this.insist(isOver || kind === "gone" || !isUsedUp, `${pair}: tried beyond the schedule`);
+    this.#wait(member, claim);
+  }
+
+  #wait(member: Member, { attempts, isEarly, isHostTrouble, answeredAt, retryAfterMs, post }: Claim): void {
+    if (isHostTrouble) member.hastenedBy = isEarly ? "recovery" : "success";
+    if (isEarly && post !== "gone") {
+      member.notBefore = Math.max(member.notBefore, answeredAt + earlyPauseMs);
+      return;
+    }
+    member.failures = attempts + 1;
+    const delayMs = this.#delaysMs[attempts] ?? this.#delaysMs.at(-1) ?? 0;
+    member.notBefore = answeredAt + Math.max(delayMs, retryAfterMs);
+    member.isIdle ||= attempts === this.#delaysMs.length;
   }
 
   #finish(member: Member, { topicId, seq }: Claim, how: Settled["how"]): void {
     const isAll = this.everyTopicIds.has(topicId);
     for (const one of member.owed) if (isAll ? one === seq : one <= seq) member.owed.delete(one);
     this.settled.push({ id: member.id, topicId, seq, how });
-    Object.assign(member, { claim: undefined, failures: 0, notBefore: 0 });
+    const upToDate = { claim: undefined, failures: 0, notBefore: 0, isIdle: false };
+    Object.assign(member, { ...upToDate, isHastened: false, hastenedBy: "nothing" });
   }
 
   /** A subscriber sees a POST begin; `isSignedBy` tells whether a secret made its signature. */
@@ -205,7 +277,9 @@ export class Ledger {
     this.insist(claim.post === "none", `${name}: sent twice by one claim, first ${claim.post}`);
     this.insist(post.body === this.topics.get(topicId)?.bodies[seq - 1], `${name}: comes as ${post.body}`);
     this.insist(seq >= member.lastStarted, `${name}: comes after ${member.lastStarted}`);
-    this.insist(now.getTime() >= member.notBefore, `${name}: comes before its time`);
+    claim.isEarly &&= now.getTime() < member.notBefore;
+    this.insist(claim.isEarly || now.getTime() >= member.notBefore, `${name}: comes before its time`);
+    this.hosts.post(originOf(member), claim);
     this.insist(post.attempt === claim.attempts + 1, `${name}: attempt ${post.attempt} after ${claim.attempts}`);
     const delivery = `${member.id} ${topicId} ${seq}`;
     const known = this.#webhookIds.get(post.webhookId) ?? delivery;
@@ -218,8 +292,10 @@ export class Ledger {
   }
 
   /** What the hub has seen of the answer. */
-  answer(claim: Claim, post: PostFate, retryAfterMs: number, now: Date): void {
-    Object.assign(claim, { post, answeredAt: now.getTime(), retryAfterMs });
+  answer(origin: string, claim: Claim, answer: Answer, now: Date): void {
+    const { post, retryAfterMs, isHostTrouble } = answer;
+    Object.assign(claim, { post, answeredAt: now.getTime(), retryAfterMs, isHostTrouble });
+    this.hosts.answer(origin, claim, answer, now.getTime());
   }
 
   /** The process is gone. What it had learnt and not written down may be repeated; after a graceful end there is none. */
@@ -232,19 +308,11 @@ export class Ledger {
       if (claim === undefined) continue;
       const isForgotten = !["none", "cut"].includes(claim.post) && !ended;
       this.insist(how === "crash" || !isForgotten, `${pair}: SIGTERM forgot that ${claim.seq} was ${claim.post}`);
-      Object.assign(member, { claim: undefined, notBefore: 0 });
+      const isHastened = member.isHastened || claim.isEarly;
+      Object.assign(member, { claim: undefined, isHastened, notBefore: claim.isEarly ? member.notBefore : 0 });
     }
+    this.hosts.forget();
   }
-}
-
-type Kind = "none" | "delivered" | "failed" | "hindered" | "gone";
-
-/** What the hub says became of a claim. Attempts that do not go up: it was not tried, or that counts for nothing. */
-function toKind(claim: Claim, attemptsAfter: number | undefined, isGone: boolean): Kind {
-  if (isGone) return "gone";
-  if (attemptsAfter === undefined) return "delivered";
-  if (attemptsAfter > claim.attempts) return "failed";
-  return claim.post === "hindered" ? "hindered" : "none";
 }
 
 export function isLive({ ended, expiresAt }: Member, now: number): boolean {

@@ -1,3 +1,5 @@
+import type { HastenedBy } from "../../src/model/delivery.ts";
+
 /** One life of a (topic, callback): from a verified subscription to its end. Renewals keep it. */
 export type Member = {
   readonly pair: string;
@@ -16,7 +18,14 @@ export type Member = {
   claim: Claim | undefined;
   /** Failed attempts of the delivery it waits for. */
   failures: number;
+  /** When its schedule has it tried. */
   notBefore: number;
+  /** All that it was owed has been given up at some time, and it has not answered since. */
+  isIdle: boolean;
+  /** What would have it tried before. */
+  hastenedBy: HastenedBy;
+  /** It is to be tried before. */
+  isHastened: boolean;
   lastStarted: number;
   /** Webhook-Id of `lastStarted`. */
   lastPosted: string;
@@ -38,6 +47,10 @@ export type Claim = {
   post: PostFate;
   answeredAt: number;
   retryAfterMs: number;
+  /** Made before the schedule has it, so that a failure uses up nothing. */
+  isEarly: boolean;
+  /** It was the host that failed, and it did not say for how long. */
+  isHostTrouble: boolean;
 };
 
 /** A delivery as its subscriber sees it. */
@@ -47,6 +60,7 @@ export type TopicState = {
   readonly url: string;
   /** By publication number, from 1. */
   readonly bodies: string[];
+  readonly publishedAt: number[];
 };
 
 export type Settled = {
@@ -55,6 +69,11 @@ export type Settled = {
   readonly seq: number;
   readonly how: "delivered" | "given_up";
 };
+
+/** Scheme, host and port of its callback. */
+export function originOf({ pair }: Pick<Member, "pair">): string {
+  return new URL(pair.split(" -> ")[1] ?? "").origin;
+}
 
 export function pairOf(topic: string, callback: string): string {
   return `${topic} -> ${callback}`;
@@ -71,7 +90,29 @@ export function newMember(terms: Pick<Member, "pair" | "topic" | "secret" | "exp
     claim: undefined,
     failures: 0,
     notBefore: 0,
+    isIdle: false,
+    hastenedBy: "nothing",
+    isHastened: false,
     lastStarted: 0,
     lastPosted: "",
   };
+}
+
+/** What came of a POST. */
+export type Answer = {
+  readonly post: PostFate;
+  readonly retryAfterMs: number;
+  readonly isHostTrouble: boolean;
+  readonly isAnswered: boolean;
+  readonly isLost: boolean;
+};
+
+export type Kind = "none" | "delivered" | "failed" | "hindered" | "gone";
+
+/** What the hub says became of a claim. Attempts that do not go up: it was not tried, or that counts for nothing. */
+export function toKind(claim: Claim, attemptsAfter: number | undefined, isGone: boolean): Kind {
+  if (isGone) return "gone";
+  if (attemptsAfter === undefined) return "delivered";
+  if (attemptsAfter > claim.attempts || (claim.isEarly && claim.post === "failed")) return "failed";
+  return claim.post === "hindered" ? "hindered" : "none";
 }

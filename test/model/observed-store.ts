@@ -1,10 +1,12 @@
+import type { Clock } from "../../src/clock.ts";
+import type { AttemptRecord } from "../../src/model/delivery.ts";
 import type { Store } from "../../src/store/store.ts";
 import { type Gate, pass } from "./gate.ts";
 import type { Ledger } from "./ledger.ts";
 
 /** The store as one process sees it, while the ledger follows what is committed, in that order. */
-export function observeStore(store: Store, gate: Gate, ledger: Ledger): Store {
-  const { topics, intents, subscriptions, publications, fanOuts, behind, attempts } = store;
+export function observeStore(store: Store, gate: Gate, ledger: Ledger, clock: Clock): Store {
+  const { topics, intents, subscriptions, publications, fanOuts, behind, attempts, hosts } = store;
   const ask = <T>(call: () => Promise<T>, tell?: (value: T) => void) => pass(gate, call, tell);
   return {
     topics: {
@@ -55,9 +57,9 @@ export function observeStore(store: Store, gate: Gate, ledger: Ledger): Store {
       removeSettled: (limit) => ask(() => publications.removeSettled(limit)),
     },
     fanOuts: {
-      claimChunk: (now) =>
+      claimChunk: (now, except) =>
         ask(
-          () => fanOuts.claimChunk(now),
+          () => fanOuts.claimChunk(now, except),
           (claimed) => {
             if (claimed.kind === "chunk") ledger.cut(claimed.chunk, now);
           },
@@ -74,9 +76,9 @@ export function observeStore(store: Store, gate: Gate, ledger: Ledger): Store {
       removeDone: (...args) => ask(() => fanOuts.removeDone(...args)),
     },
     behind: {
-      claimCatchUps: (limit, perOrigin, now) =>
+      claimCatchUps: (limit, perOrigin, now, raised) =>
         ask(
-          () => behind.claimCatchUps(limit, perOrigin, now),
+          () => behind.claimCatchUps(limit, perOrigin, now, raised),
           (claims) => {
             ledger.claim(claims, now);
           },
@@ -88,6 +90,58 @@ export function observeStore(store: Store, gate: Gate, ledger: Ledger): Store {
             ledger.settle(claim, outcome, result, now);
           },
         ),
+      claimProbes: (origins, now) =>
+        ask(
+          () => behind.claimProbes(origins, now),
+          (claims) => {
+            ledger.claimProbes(origins, claims, now);
+          },
+        ),
+      release: (claim) =>
+        ask(
+          () => behind.release(claim),
+          () => {
+            ledger.release(claim);
+          },
+        ),
+      hasten: (origin, by, limit, now) =>
+        ask(
+          () => behind.hasten(origin, by, limit, now),
+          () => {
+            ledger.hasten(origin, by);
+          },
+        ),
+      listTroubled: () => ask(() => behind.listTroubled()),
+      giveUpOld: async (before, limit, now) => {
+        const given = await ask(
+          async () => {
+            const count = await behind.giveUpOld(before, limit, now);
+            return { count, records: count === 0 ? [] : await newestGivenUp(store, ledger.topics.keys(), now) };
+          },
+          ({ records }) => {
+            ledger.giveUpOld(records, now);
+          },
+        );
+        return given.count;
+      },
+      removeSettled: (...args) => ask(() => behind.removeSettled(...args)),
+    },
+    hosts: {
+      listShut: () => ask(() => hosts.listShut()),
+      saveShut: (shut) =>
+        ask(
+          () => hosts.saveShut(shut),
+          () => {
+            ledger.hosts.saveShut(shut, clock.now().getTime());
+          },
+        ),
+      saveOpen: (origins) =>
+        ask(
+          () => hosts.saveOpen(origins),
+          () => {
+            ledger.hosts.saveOpen(origins);
+          },
+        ),
     },
     attempts: {
       newest: (...args) => ask(() => attempts.newest(...args)),
@@ -96,4 +150,10 @@ export function observeStore(store: Store, gate: Gate, ledger: Ledger): Store {
     assertWritable: (now) => ask(() => store.assertWritable(now)),
     [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
   };
+}
+
+/** What has just been given up because it was owed for too long. */
+async function newestGivenUp(store: Store, topicIds: Iterable<number>, now: Date): Promise<readonly AttemptRecord[]> {
+  const logs = await Promise.all(Array.from(topicIds, (topicId) => store.attempts.newest(topicId, 100)));
+  return logs.flat().filter(({ at, reason }) => at.getTime() === now.getTime() && reason === "it was owed for 7 days");
 }

@@ -5,7 +5,7 @@ import type { Clock } from "../../src/clock.ts";
 import type { Outbound, OutboundAnswer, OutboundRequest } from "../../src/outbound/outbound.ts";
 import { type Gate, never } from "./gate.ts";
 import type { Ledger } from "./ledger.ts";
-import { pairOf, type PostFate } from "./member.ts";
+import { type Answer, pairOf, type PostFate } from "./member.ts";
 
 /** How a subscriber answers a delivery: with a status, not at all, or when it is told to. */
 export const behaviours = ["204", "404", "410", "429", "500", "503", "refused", "exhausted", "held"] as const;
@@ -19,10 +19,15 @@ const longestRetryAfterMs = 3_600_000;
 /** Two topics with three subscribers each, two of which live on one host. */
 export const topics = ["http://news.example/0", "http://news.example/1"] as const;
 export const callbacks = ["http://a.example/0", "http://a.example/1", "http://b.example/2"] as const;
+/** Whoever is not subscribed from the start: enough at one host for a breaker to see that it is down. */
+export const crowd = Array.from({ length: 12 }, (_, i) => `http://c.example/${i}`);
+export const hosts = ["http://a.example", "http://b.example", "http://c.example"] as const;
 
 /** Everybody the hub talks to. */
 export type Peers = {
   readonly behaviour: Map<string, Behaviour>;
+  /** Hosts where nobody answers: whoever is there behaves like this. */
+  readonly down: Map<string, Behaviour>;
   /** Has one held answer given, or all. */
   release(as: Behaviour, pick?: number): void;
   outboundOf(gate: Gate, clock: Clock): Outbound;
@@ -30,10 +35,12 @@ export type Peers = {
 
 export function createPeers(ledger: Ledger): Peers {
   const behaviour = new Map<string, Behaviour>();
+  const down = new Map<string, Behaviour>();
   let held: ((as: OutboundAnswer) => void)[] = [];
 
   return {
     behaviour,
+    down,
     release(as, pick) {
       const chosen = pick === undefined ? held : held.filter((_, i) => i === pick % held.length);
       held = held.filter((one) => !chosen.includes(one));
@@ -73,9 +80,11 @@ export function createPeers(ledger: Ledger): Peers {
       headers["x-hub-signature"] === `sha256=${createHmac("sha256", secret).update(body).digest("hex")}`;
     ledger.insist(!gate.isStopping, `${pair}: ${text} is sent after SIGTERM (promise E)`);
     const claim = ledger.post(pair, seen, isSignedBy, clock.now());
-    const answer = await Promise.race([byBehaviour(behaviour.get(pair) ?? "204"), cutShort(request, clock)]);
+    const { origin } = new URL(request.url);
+    const as = down.get(origin) ?? behaviour.get(pair) ?? "204";
+    const answer = await Promise.race([byBehaviour(as), cutShort(request, clock)]);
     if (gate.isShut || claim === undefined) return never();
-    ledger.answer(claim, fateOf(answer), retryAfterMsOf(answer), clock.now());
+    ledger.answer(origin, claim, read(answer), clock.now());
     return answer;
   }
 
@@ -110,6 +119,14 @@ function answered(status: number, body = "", headers: Readonly<Record<string, st
     complete: true,
     headers: { "content-type": "text/plain", ...headers },
   };
+}
+
+function read(answer: OutboundAnswer): Answer {
+  const post = fateOf(answer);
+  const isLost = answer.kind === "failed" && (answer.reason === "refused" || answer.reason === "timeout");
+  const isAnswered = answer.kind === "answered";
+  const isFaulty = isAnswered && answer.status >= 500 && answer.headers["retry-after"] === undefined;
+  return { post, retryAfterMs: retryAfterMsOf(answer), isAnswered, isLost, isHostTrouble: isLost || isFaulty };
 }
 
 function fateOf(answer: OutboundAnswer): PostFate {

@@ -32,7 +32,7 @@ export type SceneOptions = { readonly policies: readonly TopicPolicy[]; readonly
 
 /** Everybody is subscribed, for a month. */
 export async function openScene({ policies, limits }: SceneOptions): Promise<Scene> {
-  const ledger = new Ledger();
+  const ledger = new Ledger(limits.delaysMs);
   for (const topic of topics) ledger.served.set(topic, 1);
   const peers = createPeers(ledger);
   const engine = await openEngine(ledger, peers, limits);
