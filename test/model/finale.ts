@@ -1,8 +1,7 @@
 import type { AttemptRecord } from "../../src/model/delivery.ts";
 import type { Store } from "../../src/store/store.ts";
-import { isLive } from "./ledger.ts";
 import type { Scene } from "./scene.ts";
-import { originOf } from "./member.ts";
+import { isLive, originOf } from "./member.ts";
 import { topics } from "./peers.ts";
 
 const plenty = 100_000;

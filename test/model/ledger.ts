@@ -3,7 +3,7 @@ import type { IntentClaim, IntentDecision } from "../../src/model/intent.ts";
 import type { FetchClaim, FetchOutcome } from "../../src/model/topic.ts";
 import type { Answer, Claim, Kind, Member, Post, Settled, TopicState } from "./member.ts";
 import { HostsModel } from "./hosts.ts";
-import { newMember, originOf, pairOf, toKind } from "./member.ts";
+import { end, isLive, newMember, originOf, pairOf, toKind, waitAgain } from "./member.ts";
 import { PingsModel } from "./pings.ts";
 
 type Claims = {
@@ -11,8 +11,6 @@ type Claims = {
   readonly catchUps: Pick<CatchUpClaim, "subscriptionId" | "token" | "seq" | "topicId">[];
 };
 
-/** Between an attempt made before its time and the next one. */
-const earlyPauseMs = 5000;
 /** How long something is owed. */
 const owedMs = 7 * 86_400_000;
 
@@ -35,7 +33,7 @@ export class Ledger {
   /** Claims of processes that are dead: whatever is written with them must be refused. */
   readonly ghosts: Claims = { chunks: [], catchUps: [] };
   #claims: Claims = { chunks: [], catchUps: [] };
-  readonly #pings = new PingsModel();
+  readonly pings = new PingsModel();
   readonly #webhookIds = new Map<string, string>();
   readonly hosts = new HostsModel((condition, message) => this.insist(condition, message));
   /** Waits before the second and further attempts; then a delivery is given up. */
@@ -54,16 +52,12 @@ export class Ledger {
   }
 
   ping(urls: readonly string[], now: number): void {
-    this.#pings.accept(urls.filter((url) => this.#isFollowed(url, now)));
+    this.pings.accept(urls.filter((url) => this.#isFollowed(url, now)));
   }
 
   /** Topics of which an accepted ping came to nothing. A topic loses its pings with its last subscriber. */
   unheard(now: number): readonly string[] {
-    return this.#pings.unheard((url) => this.#isFollowed(url, now), this.topics.values());
-  }
-
-  get served(): Map<string, number> {
-    return this.#pings.served;
+    return this.pings.unheard((url) => this.#isFollowed(url, now), this.topics.values());
   }
 
   #isFollowed(url: string, now: number): boolean {
@@ -225,7 +219,7 @@ export class Ledger {
     this.insist(claim.post === "failed" && !claim.isEarly, `${pair}: given up though it was ${claim.post}`);
     this.insist(claim.attempts === this.#delaysMs.length, `${pair}: given up after ${claim.attempts + 1} attempts`);
     this.#finish(member, claim, "given_up");
-    this.#wait(member, claim);
+    waitAgain(member, claim, this.#delaysMs);
   }
 
   #release(member: Member, claim: Claim, kind: Kind, now: Date): void {
@@ -240,19 +234,7 @@ export class Ledger {
     const isOver = member.expiresAt <= now.getTime();
     const isUsedUp = claim.attempts === this.#delaysMs.length && !claim.isEarly;
     this.insist(isOver || kind === "gone" || !isUsedUp, `${pair}: tried beyond the schedule`);
-    this.#wait(member, claim);
-  }
-
-  #wait(member: Member, { attempts, isEarly, isHostTrouble, answeredAt, retryAfterMs, post }: Claim): void {
-    if (isHostTrouble) member.hastenedBy = isEarly ? "recovery" : "success";
-    if (isEarly && post !== "gone") {
-      member.notBefore = Math.max(member.notBefore, answeredAt + earlyPauseMs);
-      return;
-    }
-    member.failures = attempts + 1;
-    const delayMs = this.#delaysMs[attempts] ?? this.#delaysMs.at(-1) ?? 0;
-    member.notBefore = answeredAt + Math.max(delayMs, retryAfterMs);
-    member.isIdle ||= attempts === this.#delaysMs.length;
+    waitAgain(member, claim, this.#delaysMs);
   }
 
   #finish(member: Member, { topicId, seq }: Claim, how: Settled["how"]): void {
@@ -313,12 +295,4 @@ export class Ledger {
     }
     this.hosts.forget();
   }
-}
-
-export function isLive({ ended, expiresAt }: Member, now: number): boolean {
-  return !ended && expiresAt > now;
-}
-
-function end(member: Member | undefined): void {
-  if (member !== undefined) member.ended = true;
 }

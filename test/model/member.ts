@@ -98,6 +98,23 @@ export function newMember(terms: Pick<Member, "pair" | "topic" | "secret" | "exp
   };
 }
 
+/** Between an attempt made before its time and the next one. */
+const earlyPauseMs = 5000;
+
+/** After a failed attempt. What was made before its time uses up nothing. */
+export function waitAgain(member: Member, claim: Claim, delaysMs: readonly number[]): void {
+  const { attempts, isEarly, isHostTrouble, answeredAt, retryAfterMs, post } = claim;
+  if (isHostTrouble) member.hastenedBy = isEarly ? "recovery" : "success";
+  if (isEarly && post !== "gone") {
+    member.notBefore = Math.max(member.notBefore, answeredAt + earlyPauseMs);
+    return;
+  }
+  member.failures = attempts + 1;
+  const delayMs = delaysMs[attempts] ?? delaysMs.at(-1) ?? 0;
+  member.notBefore = answeredAt + Math.max(delayMs, retryAfterMs);
+  member.isIdle ||= attempts === delaysMs.length;
+}
+
 /** What came of a POST. */
 export type Answer = {
   readonly post: PostFate;
@@ -115,4 +132,12 @@ export function toKind(claim: Claim, attemptsAfter: number | undefined, isGone: 
   if (attemptsAfter === undefined) return "delivered";
   if (attemptsAfter > claim.attempts || (claim.isEarly && claim.post === "failed")) return "failed";
   return claim.post === "hindered" ? "hindered" : "none";
+}
+
+export function isLive({ ended, expiresAt }: Member, now: number): boolean {
+  return !ended && expiresAt > now;
+}
+
+export function end(member: Member | undefined): void {
+  if (member !== undefined) member.ended = true;
 }

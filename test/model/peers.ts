@@ -59,7 +59,7 @@ export function createPeers(ledger: Ledger): Peers {
   };
 
   async function get({ url }: OutboundRequest): Promise<OutboundAnswer> {
-    const version = ledger.served.get(url);
+    const version = ledger.pings.served.get(url);
     await setImmediate();
     if (version !== undefined) return answered(200, `${url} version ${version}`);
     const { searchParams } = new URL(url);

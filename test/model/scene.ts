@@ -33,7 +33,7 @@ export type SceneOptions = { readonly policies: readonly TopicPolicy[]; readonly
 /** Everybody is subscribed, for a month. */
 export async function openScene({ policies, limits }: SceneOptions): Promise<Scene> {
   const ledger = new Ledger(limits.delaysMs);
-  for (const topic of topics) ledger.served.set(topic, 1);
+  for (const topic of topics) ledger.pings.served.set(topic, 1);
   const peers = createPeers(ledger);
   const engine = await openEngine(ledger, peers, limits);
   /** Secrets of the requests that were accepted. */
@@ -59,7 +59,7 @@ export async function openScene({ policies, limits }: SceneOptions): Promise<Sce
       });
     },
     ping(topic, isNew) {
-      ledger.served.set(topic, (ledger.served.get(topic) ?? 0) + Number(isNew));
+      ledger.pings.served.set(topic, (ledger.pings.served.get(topic) ?? 0) + Number(isNew));
       void unlessUnavailable(engine.hub.acceptPing(new URLSearchParams({ "hub.url": topic })));
     },
     async haunt() {
