@@ -83,9 +83,12 @@ export const shape = {
     .prefault("")
     .meta({ description: "comma list of URL prefixes or hosts: never these callbacks" }),
   hostConcurrency: rules.wholeNumber(1, 10_000).prefault("64").meta({
-    description: "most open deliveries to one origin (scheme, host and port)",
+    description:
+      "most open deliveries to one origin (scheme, host and port); each starts with 4, and grows towards it as it answers",
   }),
-  maxInFlight: rules.wholeNumber(1, 100_000).prefault("1000").meta({ description: "most open deliveries in all" }),
+  maxInFlight: rules.wholeNumber(1, 100_000).prefault("1000").meta({
+    description: "most open first attempts in all; retries have half as many places beside them",
+  }),
   logLevel: rules.oneOf(["fatal", "error", "warn", "info", "debug", "trace", "silent"]).prefault("info").meta({
     description: "fatal, error, warn, info, debug, trace or silent",
   }),
