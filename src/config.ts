@@ -26,6 +26,7 @@ export type Config = {
   readonly topicDeny: readonly string[];
   readonly callbackDeny: readonly string[];
   readonly hostConcurrency: number;
+  readonly deliveryThreads: number;
   readonly maxInFlight: number;
   readonly logLevel: "fatal" | "error" | "warn" | "info" | "debug" | "trace" | "silent";
 };

@@ -9,6 +9,11 @@ export function boundSockets(descriptorLimit: number): number {
   return Math.max(fewestSockets, descriptorLimit - reserved);
 }
 
+/** The connections of all delivery threads, where there are any: fetches and verifications keep the rest. */
+export function boundThreadSockets(maxSockets: number, threads: number): number {
+  return threads === 0 ? maxSockets : Math.floor(maxSockets * 0.75);
+}
+
 /**
  * The first deliveries in flight that fit. Retries get half as many beside them: together they are at most half of the
  * connections, and so never find all taken (open-sockets.ts).

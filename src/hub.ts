@@ -2,10 +2,12 @@ import { fileURLToPath } from "node:url";
 
 import { type Clock, systemClock } from "./clock.ts";
 import type { Config } from "./config.ts";
-import { boundInFlight, boundSockets } from "./descriptor-budget.ts";
+import { boundInFlight, boundSockets, boundThreadSockets } from "./descriptor-budget.ts";
+import { openDeliveryPost } from "./delivery-post.ts";
+import type { HeaderPolicy } from "./distribute/delivery-headers.ts";
 import { createApp } from "./http/app.ts";
 import { listen, type Listening } from "./http/listen.ts";
-import { createHubAddress } from "./hub-address.ts";
+import { createHubAddress, type HubAddress } from "./hub-address.ts";
 import { createLog, type Log } from "./log.ts";
 import { readDescriptorLimit } from "./outbound/descriptor-limit.ts";
 import type { Resolve } from "./outbound/guarded-lookup.ts";
@@ -95,22 +97,19 @@ async function startHub(config: Config, overrides: Overrides): Promise<RunningHu
 }
 
 async function openParts(given: Config, overrides: Overrides, stack: CleanupStack): Promise<RunningHub> {
-  const { clock = systemClock, log = createLog(given.logLevel), random = Math.random } = overrides;
-  const { config, maxSockets } = fitDescriptors(given, log);
+  const { clock = systemClock, log = createLog(given.logLevel), random = Math.random, resolve } = overrides;
+  // A resolver that was put in place of the system's cannot cross threads.
+  const threads = resolve === undefined ? given.deliveryThreads : 0;
+  const { config, sockets } = fitDescriptors(given, threads, log);
   const store = stack.use(openSqliteStore(config.databaseFile, migrationsFolder));
   const knownHosts = { shut: await store.hosts.listShut(), troubled: await store.behind.listTroubled() };
-  const outbound = stack.use(
-    createOutbound({
-      allowCidrs: config.allowCidrs,
-      clock,
-      connectionsPerOrigin: config.hostConcurrency,
-      maxSockets,
-      userAgent: `Carillon/${version}`,
-      ...(overrides.resolve === undefined ? {} : { resolve: overrides.resolve }),
-    }),
-  );
+  const { allowCidrs, hostConcurrency: connectionsPerOrigin } = config;
+  const door = { allowCidrs, connectionsPerOrigin, userAgent: `Carillon/${version}` };
+  const own = { ...door, clock, maxSockets: sockets.main, ...(resolve === undefined ? {} : { resolve }) };
+  const outbound = stack.use(createOutbound(own));
   const stopping = new AbortController();
   const cut = new AbortController();
+  const signals = { stopping: stopping.signal, cut: cut.signal };
   let finish = () => Promise.resolve();
   stack.defer(() => finish());
   const listening = stack.use(await listen(config.host, config.port, (request) => app.fetch(request)));
@@ -118,8 +117,18 @@ async function openParts(given: Config, overrides: Overrides, stack: CleanupStac
   stack.defer(async () => {
     stopping.abort();
   });
-  const signals = { stopping: stopping.signal, cut: cut.signal };
-  const stages = createStages({ config, clock, log, random, store, outbound, address, knownHosts, signals });
+  const { post } = stack.use(
+    openDeliveryPost({
+      count: threads,
+      headers: headersOf(config, address),
+      outbound: { ...door, maxSockets: sockets.thread },
+      door: outbound,
+      clock,
+      cut: signals.cut,
+      onError: (err) => log.error({ err }, "a delivery thread died; what it was sending is sent again"),
+    }),
+  );
+  const stages = createStages({ config, clock, log, random, store, outbound, post, address, knownHosts, signals });
   const app = createApp({ steps: stages.hub, assertReady: () => store.assertWritable(clock.now()), log });
   const working = overrides.manual ? Promise.resolve() : runWorkers(stages.workers, clock, log, stopping.signal);
 
@@ -140,14 +149,25 @@ async function openParts(given: Config, overrides: Overrides, stack: CleanupStac
   };
 }
 
+function headersOf({ signatureMethod, signatureMethodByHost }: Config, { url, urls }: HubAddress): HeaderPolicy {
+  const signatures = { fallback: signatureMethod, byHost: signatureMethodByHost };
+  return { hubUrl: url, ourUrls: urls, userAgent: `Carillon/${version} (+${url})`, signatures };
+}
+
 /** The settings as far as the limit of open files leaves room for them. What it lowers is told. */
-function fitDescriptors(config: Config, log: Log): { readonly config: Config; readonly maxSockets: number } {
+function fitDescriptors(config: Config, threads: number, log: Log) {
   const descriptorLimit = readDescriptorLimit();
-  const maxSockets = boundSockets(descriptorLimit);
-  const maxInFlight = boundInFlight(config.maxInFlight, maxSockets);
-  if (maxInFlight < config.maxInFlight) {
+  const all = boundSockets(descriptorLimit);
+  const forDeliveries = boundThreadSockets(all, threads);
+  const wanted = config.maxInFlight * Math.max(1, threads);
+  const maxInFlight = boundInFlight(wanted, forDeliveries);
+  if (maxInFlight < wanted) {
     const told = { setting: "CARILLON_MAX_IN_FLIGHT", value: config.maxInFlight, descriptorLimit, used: maxInFlight };
     log.warn(told, "CARILLON_MAX_IN_FLIGHT is more than the limit of open files allows: lowered");
   }
-  return { config: { ...config, maxInFlight }, maxSockets };
+  const sockets =
+    threads === 0
+      ? { main: all, thread: 0 }
+      : { main: all - forDeliveries, thread: Math.floor(forDeliveries / threads) };
+  return { config: { ...config, maxInFlight }, sockets };
 }

@@ -11,6 +11,7 @@ import type { HubSteps } from "./http/hub-routes.ts";
 import type { HubAddress } from "./hub-address.ts";
 import type { Log } from "./log.ts";
 import { createAddressGuard } from "./outbound/address-guard.ts";
+import type { Post } from "./distribute/post.ts";
 import type { Outbound } from "./outbound/outbound.ts";
 import { acceptPing } from "./publish/accept-ping.ts";
 import type { Store } from "./store/store.ts";
@@ -30,6 +31,8 @@ export type StageDeps = {
   readonly random: () => number;
   readonly store: Store;
   readonly outbound: Outbound;
+  /** Signs and sends deliveries. */
+  readonly post: Post;
   readonly address: HubAddress;
   readonly knownHosts: KnownHosts;
   readonly signals: { readonly stopping: AbortSignal; readonly cut: AbortSignal };
@@ -174,22 +177,16 @@ function createFetching(deps: StageDeps, bells: Bells, nudgeFetch: () => void, o
 }
 
 function createDelivery(deps: StageDeps, bells: Bells, onError: OnError) {
-  const { config, clock, log, random, store, outbound, address, signals } = deps;
+  const { config, clock, log, random, store, post, signals } = deps;
   return createDistribution({
     ...signals,
     store,
-    outbound,
+    post,
     clock,
     log,
     total: config.maxInFlight,
     perOrigin: config.hostConcurrency,
     known: deps.knownHosts,
-    headers: {
-      hubUrl: address.url,
-      isOurs: (url) => address.urls.includes(url),
-      userAgent: `Carillon/${version} (+${address.url})`,
-      signatures: { fallback: config.signatureMethod, byHost: config.signatureMethodByHost },
-    },
     judge: { retry: { delaysMs: config.retryDelaysSeconds.map((seconds) => seconds * 1000) }, random },
     nudge: {
       fanOut: () => bells.fanOut.ring(),

@@ -217,7 +217,7 @@ test.each([
 ])("§7 the Link header with $what", ({ hubs, self, link: [selfUrl, hubUrl] }) => {
   const policy = {
     hubUrl: "https://ours.example/",
-    isOurs: (url: string) => url.startsWith("https://ours.example/"),
+    ourUrls: ["https://ours.example/", "https://ours.example/hub"],
     userAgent: "",
     signatures: { fallback: "sha256", byHost: [] },
   } as const;

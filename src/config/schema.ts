@@ -1,3 +1,5 @@
+import { availableParallelism } from "node:os";
+
 import { z } from "zod";
 import { signatureMethods, type SignatureMethod } from "../model/signature-method.ts";
 import { settleLease, usualLease } from "./lease-bounds.ts";
@@ -86,8 +88,15 @@ export const shape = {
     description:
       "most open deliveries to one origin (scheme, host and port); each starts with 4, and grows towards it as it answers",
   }),
+  deliveryThreads: rules
+    .wholeNumber(0, 64)
+    .prefault(String(availableParallelism() - 1))
+    .meta({
+      description: "threads that sign and send, started at the first fan-out; 0 does it on the main thread",
+      shown: "cores - 1",
+    }),
   maxInFlight: rules.wholeNumber(1, 100_000).prefault("1000").meta({
-    description: "most open first attempts in all; retries have half as many places beside them",
+    description: "most open first attempts per thread; retries have half as many places beside them",
   }),
   logLevel: rules.oneOf(["fatal", "error", "warn", "info", "debug", "trace", "silent"]).prefault("info").meta({
     description: "fatal, error, warn, info, debug, trace or silent",

@@ -2,18 +2,13 @@ import type { Clock } from "../clock.ts";
 import type { AttemptAnswer } from "../model/delivery.ts";
 import type { Publication } from "../model/publication.ts";
 import type { Recipient } from "../model/subscription.ts";
-import { isOwnFault, type Outbound, type OutboundAnswer, type OutboundFailure } from "../outbound/outbound.ts";
+import { isOwnFault, type OutboundFailure } from "../outbound/outbound.ts";
 import { parseRetryAfter } from "./decide-retry.ts";
-import { deliveryHeaders, type HeaderPolicy } from "./delivery-headers.ts";
-
-const wallClockMs = 15_000;
-/** What is read of an answer nobody looks at, so that its connection can be used again. */
-const maxAnswerBytes = 16_384;
+import type { Post, PostAnswer } from "./post.ts";
 
 export type AttemptDeps = {
-  readonly outbound: Outbound;
+  readonly post: Post;
   readonly clock: Clock;
-  readonly headers: HeaderPolicy;
   /** Cuts short what is still on its way when the hub must end. */
   readonly cut: AbortSignal;
 };
@@ -25,40 +20,27 @@ export type Attempted = {
   readonly durationMs: number;
 };
 
-/**
- * One POST of a publication to a subscription (§7). The status line settles it: redirects are not followed and the body
- * is ignored. Never rejects for what the peer does.
- */
+/** One POST of a publication to a subscription, and what its answer means. Never rejects for what the peer does. */
 export async function attemptDelivery(
-  { outbound, clock, headers, cut }: AttemptDeps,
+  { post, clock, cut }: AttemptDeps,
   publication: Publication,
   recipient: Recipient,
   attempt: number,
 ): Promise<Attempted> {
   const at = clock.now();
   const startedMs = clock.monotonicMs();
-  const answer = await outbound.exchange({
-    method: "POST",
-    url: recipient.callback,
-    headers: deliveryHeaders(publication, recipient, attempt, at, headers),
-    body: publication.body,
-    wallClockMs,
-    maxBytes: maxAnswerBytes,
-    until: "status",
-    signal: cut,
-  });
+  const answer = await post(publication, recipient, attempt, at);
   return { answer: toAttemptAnswer(answer, clock.now(), cut), at, durationMs: clock.monotonicMs() - startedMs };
 }
 
-function toAttemptAnswer(answer: OutboundAnswer, now: Date, cut: AbortSignal): AttemptAnswer | undefined {
-  if (answer.kind === "failed") {
-    if (cut.aborted) return undefined;
-    const reason = `${answer.reason}: ${answer.detail}`;
-    if (isOwnFault(answer)) return { kind: "hindered", reason };
-    return { kind: "failed", fault: faultOf(answer.reason), reason };
+function toAttemptAnswer(answer: PostAnswer, now: Date, cut: AbortSignal): AttemptAnswer | undefined {
+  if (answer.kind === "answered") {
+    return { kind: "answered", status: answer.status, retryAfterSeconds: parseRetryAfter(answer.retryAfter, now) };
   }
-  const retryAfterSeconds = parseRetryAfter(answer.headers["retry-after"], now);
-  return { kind: "answered", status: answer.status, retryAfterSeconds };
+  if (cut.aborted) return undefined;
+  const reason = `${answer.reason}: ${answer.detail}`;
+  if (isOwnFault(answer)) return { kind: "hindered", reason };
+  return { kind: "failed", fault: faultOf(answer.reason), reason };
 }
 
 function faultOf(reason: OutboundFailure): Extract<AttemptAnswer, { kind: "failed" }>["fault"] {

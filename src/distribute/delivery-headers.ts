@@ -7,8 +7,8 @@ import { chooseSignatureMethod, sign, type SignaturePolicy } from "./signature.t
 export type HeaderPolicy = {
   /** This hub's public URL: the hub link of topics that advertise none. */
   readonly hubUrl: string;
-  /** Whether an advertised hub URL is this hub's. */
-  readonly isOurs: (url: string) => boolean;
+  /** What this hub answers at: of several advertised hubs it is the one told. */
+  readonly ourUrls: readonly string[];
   readonly userAgent: string;
   readonly signatures: SignaturePolicy;
 };
@@ -40,8 +40,8 @@ export function deliveryHeaders(
 }
 
 /** The links as the topic advertises them, never as somebody subscribed to it (§7). Of several hubs ours comes first. */
-export function linkHeader({ topicUrl, links }: Publication, { hubUrl, isOurs }: HeaderPolicy): string {
-  const hub = links.hubs.find(isOurs) ?? links.hubs[0] ?? hubUrl;
+export function linkHeader({ topicUrl, links }: Publication, { hubUrl, ourUrls }: HeaderPolicy): string {
+  const hub = links.hubs.find((url) => ourUrls.includes(url)) ?? links.hubs[0] ?? hubUrl;
   return `<${links.self ?? topicUrl}>; rel="self", <${hub}>; rel="hub"`;
 }
 

@@ -7,6 +7,7 @@ import { pino } from "pino";
 
 import { loadConfig } from "../../src/config.ts";
 import { createHubAddress } from "../../src/hub-address.ts";
+import { createPost } from "../../src/distribute/post.ts";
 import { createStages, type Stages } from "../../src/stages.ts";
 import type { Log } from "../../src/log.ts";
 import { openSqliteStore } from "../../src/store/sqlite/sqlite-store.ts";
@@ -131,6 +132,13 @@ export async function openEngine(ledger: Ledger, peers: Peers, limits: Limits): 
   }
 }
 
+const headers = {
+  hubUrl: "http://hub.example/",
+  ourUrls: ["http://hub.example/"],
+  userAgent: "",
+  signatures: { fallback: "sha256", byHost: [] },
+} as const;
+
 type Parts = {
   readonly ledger: Ledger;
   readonly peers: Peers;
@@ -146,13 +154,15 @@ async function begin(file: string, gate: Gate, { ledger, peers, limits, clock: w
   const store = observeStore(raw, gate, ledger, clock);
   const stopping = new AbortController();
   const cut = new AbortController();
+  const outbound = peers.outboundOf(gate, clock);
   const stages = createStages({
     config: configOf(limits),
     clock,
     log,
     random: () => 0,
     store,
-    outbound: peers.outboundOf(gate, clock),
+    outbound,
+    post: createPost({ outbound, headers, cut: cut.signal }),
     address: createHubAddress("http://hub.example/", { host: "127.0.0.1", port: 8080 }),
     knownHosts,
     signals: { stopping: stopping.signal, cut: cut.signal },

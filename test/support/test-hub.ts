@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { env } from "node:process";
 
 import { loadConfig } from "../../src/config.ts";
 import { createHub, type Overrides } from "../../src/hub.ts";
@@ -104,6 +105,7 @@ function environment(file: string, settings: Readonly<Record<string, string>> = 
     CARILLON_ALLOW_CIDRS: "127.0.0.0/8",
     CARILLON_FETCH_MIN_INTERVAL_SECONDS: "0",
     CARILLON_LOG_LEVEL: "silent",
+    CARILLON_DELIVERY_THREADS: env["CARILLON_TEST_DELIVERY_THREADS"] ?? "0",
     ...given,
   };
 }

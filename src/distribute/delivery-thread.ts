@@ -1,0 +1,113 @@
+import type { Worker } from "node:worker_threads";
+
+import type { Publication } from "../model/publication.ts";
+import type { PostAnswer } from "./post.ts";
+import type { Orders, PostOrder, Results, SharedPublication } from "./thread-messages.ts";
+
+/** A POST that a thread is to make, and who waits for it. */
+export type Errand = Omit<PostOrder, "id" | "publication"> & {
+  readonly publication: Publication;
+  /** Threads that have died over it. */
+  readonly deaths: number;
+  readonly settle: (answer: PostAnswer) => void;
+};
+
+type Kept = { readonly id: number; users: number };
+
+/** One thread as seen from the main one. Orders of one turn of the event loop travel together. */
+export class DeliveryThread {
+  readonly #worker: Worker;
+  readonly #errands = new Map<number, Errand>();
+  readonly #kept = new Map<Publication, Kept>();
+  #orders: { keep: Orders["keep"][number][]; posts: PostOrder[]; forget: number[] } | undefined;
+  #lastId = 0;
+
+  /** `onDeath` gets what is lost with it. */
+  constructor(worker: Worker, onDeath: (error: Error, errands: readonly Errand[]) => void) {
+    this.#worker = worker;
+    let reason: unknown;
+    worker.on("message", (results: Results) => {
+      for (const { id, answer } of results) this.#take(id)?.settle(answer);
+    });
+    worker.on("error", (error) => {
+      reason = error;
+    });
+    worker.on("exit", (code) => {
+      const errands = [...this.#errands.values()];
+      this.#errands.clear();
+      onDeath(new Error(`a delivery thread ended with code ${code}`, { cause: reason }), errands);
+    });
+  }
+
+  /** POSTs under way. */
+  get open(): number {
+    return this.#errands.size;
+  }
+
+  give(errand: Errand): void {
+    const { publication, recipient, attempt, at } = errand;
+    const orders = this.#pending();
+    const kept = this.#kept.get(publication) ?? this.#keep(publication, orders.keep);
+    kept.users += 1;
+    this.#lastId += 1;
+    this.#errands.set(this.#lastId, errand);
+    orders.posts.push({ id: this.#lastId, publication: kept.id, recipient, attempt, at });
+  }
+
+  /** Whoever waits has this answer; what the thread says later is ignored. */
+  abandon(answer: PostAnswer): void {
+    for (const id of this.#errands.keys()) this.#take(id)?.settle(answer);
+  }
+
+  async end(): Promise<void> {
+    await this.#worker.terminate();
+  }
+
+  #keep(publication: Publication, keep: Orders["keep"][number][]): Kept {
+    this.#lastId += 1;
+    const kept = { id: this.#lastId, users: 0 };
+    this.#kept.set(publication, kept);
+    keep.push({ id: kept.id, publication: share(publication) });
+    return kept;
+  }
+
+  #take(id: number): Errand | undefined {
+    const errand = this.#errands.get(id);
+    if (errand === undefined) return undefined;
+    this.#errands.delete(id);
+    const kept = this.#kept.get(errand.publication);
+    if (kept !== undefined) {
+      kept.users -= 1;
+      if (kept.users === 0) this.#forget(errand.publication, kept.id);
+    }
+    return errand;
+  }
+
+  #forget(publication: Publication, id: number): void {
+    this.#kept.delete(publication);
+    this.#pending().forget.push(id);
+  }
+
+  #pending() {
+    if (this.#orders !== undefined) return this.#orders;
+    queueMicrotask(() => {
+      this.#worker.postMessage(this.#orders);
+      this.#orders = undefined;
+    });
+    this.#orders = { keep: [], posts: [], forget: [] };
+    return this.#orders;
+  }
+}
+
+const shared = new WeakMap<Publication, SharedPublication>();
+
+/** One copy of the body for all threads, for as long as the publication is in use. */
+function share(publication: Publication): SharedPublication {
+  const known = shared.get(publication);
+  if (known !== undefined) return known;
+  const body = new SharedArrayBuffer(publication.body.length);
+  publication.body.copy(Buffer.from(body));
+  const made = { ...publication, body };
+  shared.set(publication, made);
+  return made;
+}
