@@ -103,32 +103,34 @@ async function openParts(given: Config, overrides: Overrides, stack: CleanupStac
   const { config, sockets } = fitDescriptors(given, threads, log);
   const store = stack.use(openSqliteStore(config.databaseFile, migrationsFolder));
   const knownHosts = { shut: await store.hosts.listShut(), troubled: await store.behind.listTroubled() };
-  const { allowCidrs, hostConcurrency: connectionsPerOrigin } = config;
-  const door = { allowCidrs, connectionsPerOrigin, userAgent: `Carillon/${version}` };
-  const own = { ...door, clock, maxSockets: sockets.main, ...(resolve === undefined ? {} : { resolve }) };
-  const outbound = stack.use(createOutbound(own));
+  const door = doorOf(config);
+  const outbound = stack.use(
+    createOutbound({ ...door, clock, maxSockets: sockets.main, ...(resolve === undefined ? {} : { resolve }) }),
+  );
   const stopping = new AbortController();
   const cut = new AbortController();
   const signals = { stopping: stopping.signal, cut: cut.signal };
-  let finish = () => Promise.resolve();
-  stack.defer(() => finish());
+  let finish = async () => {};
+  let closePost: () => PromiseLike<void> = async () => {};
+  stack.defer(async () => closePost());
+  stack.defer(async () => finish());
   const listening = stack.use(await listen(config.host, config.port, (request) => app.fetch(request)));
   const address = createHubAddress(config.publicUrl ?? `http://localhost:${listening.port}/`, listening);
   stack.defer(async () => {
     stopping.abort();
   });
-  const { post } = stack.use(
-    openDeliveryPost({
-      count: threads,
-      headers: headersOf(config, address),
-      outbound: { ...door, maxSockets: sockets.thread },
-      door: outbound,
-      clock,
-      cut: signals.cut,
-      onError: (err) => log.error({ err }, "a delivery thread died; what it was sending is sent again"),
-    }),
-  );
-  const stages = createStages({ config, clock, log, random, store, outbound, post, address, knownHosts, signals });
+  const deliveries = openDeliveryPost({
+    count: threads,
+    headers: headersOf(config, address),
+    outbound: { ...door, maxSockets: sockets.thread },
+    door: outbound,
+    clock,
+    cut: signals.cut,
+    onError: (err) => log.error({ err }, "a delivery thread died; what it was sending is sent again"),
+  });
+  closePost = () => deliveries[Symbol.asyncDispose]();
+  const parts = { config, clock, log, random, store, outbound, post: deliveries.post, address };
+  const stages = createStages({ ...parts, knownHosts, signals });
   const app = createApp({ steps: stages.hub, assertReady: () => store.assertWritable(clock.now()), log });
   const working = overrides.manual ? Promise.resolve() : runWorkers(stages.workers, clock, log, stopping.signal);
 
@@ -147,6 +149,10 @@ async function openParts(given: Config, overrides: Overrides, stack: CleanupStac
     drain: () => drainWorkers(stages.workers, clock, stopping.signal),
     [Symbol.asyncDispose]: () => stack[Symbol.asyncDispose](),
   };
+}
+
+function doorOf({ allowCidrs, hostConcurrency }: Config) {
+  return { allowCidrs, connectionsPerOrigin: hostConcurrency, userAgent: `Carillon/${version}` };
 }
 
 function headersOf({ signatureMethod, signatureMethodByHost }: Config, { url, urls }: HubAddress): HeaderPolicy {

@@ -72,10 +72,12 @@ export class DeliveryThreads implements AsyncDisposable {
 
   #start(index: number): DeliveryThread {
     const thread = new DeliveryThread(this.#deps.spawn(), (error, errands) => {
-      if (this.#isClosed) return;
       this.#threads[index] = undefined;
-      this.#deps.onError(error);
-      for (const errand of errands) this.#giveAgain(errand);
+      if (!this.#isClosed) this.#deps.onError(error);
+      for (const errand of errands) {
+        if (this.#isClosed) errand.settle(aborted);
+        else this.#giveAgain(errand);
+      }
     });
     this.#threads[index] = thread;
     return thread;
