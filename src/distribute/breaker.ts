@@ -64,7 +64,8 @@ function isLost(sign: HostSign): boolean {
 }
 
 function rollOver(recent: Recent, nowMs: number): Recent {
-  const passed = Math.floor((nowMs - recent.sinceMs) / stretchMs);
-  if (passed === 0) return recent;
-  return { sinceMs: recent.sinceMs + passed * stretchMs, now: none, before: passed === 1 ? recent.now : none };
+  const age = nowMs - recent.sinceMs;
+  if (age < stretchMs) return recent;
+  if (age < 2 * stretchMs) return { sinceMs: recent.sinceMs + stretchMs, now: none, before: recent.now };
+  return startRecent(nowMs);
 }
