@@ -32,7 +32,12 @@ export type DepartureLimits = {
 };
 
 type Entry = { readonly passenger: Passenger; lane: Lane; state: "waiting" | "started" | "over" };
-type Origin = { readonly open: Record<Lane, number>; readonly waiting: Readonly<Record<Lane, Entry[]>> };
+type Origin = {
+  readonly open: Record<Lane, number>;
+  readonly waiting: Readonly<Record<Lane, Entry[]>>;
+  /** The lane that got a place last. */
+  last: Lane | undefined;
+};
 
 const lanes: readonly Lane[] = ["first", "retry"];
 /** More in one turn of the event loop would hold up everything else that the process does. */
@@ -53,7 +58,6 @@ export class Departures {
   readonly #crowds = new Map<number, number>();
   #waiting = 0;
   #scheduled = false;
-  #turn = 0;
 
   /** `onRoom` is called when a topic ceases to be crowded, or the gate to be full. */
   constructor(limits: DepartureLimits, hosts: Hosts, onRoom: () => void) {
@@ -128,7 +132,7 @@ export class Departures {
   #at(origin: string): Origin {
     const known = this.#origins.get(origin);
     if (known !== undefined) return known;
-    const made: Origin = { open: { first: 0, retry: 0 }, waiting: { first: [], retry: [] } };
+    const made: Origin = { open: { first: 0, retry: 0 }, waiting: { first: [], retry: [] }, last: undefined };
     this.#origins.set(origin, made);
     return made;
   }
@@ -144,8 +148,16 @@ export class Departures {
     this.#schedule();
   }
 
-  #hasRoomAt(origin: string, { open }: Origin, lane: Lane): boolean {
-    if (open.first + open.retry >= this.#limits.perOrigin) return false;
+  /** The last place of an origin goes to its lanes by turns, so that one that has a single place gives it to both. */
+  #hasRoomAt(origin: string, at: Origin, lane: Lane): boolean {
+    const left = this.#limits.perOrigin - at.open.first - at.open.retry;
+    if (left <= 0 || !this.#isWithinPace(origin, at, lane)) return false;
+    const other = lane === "first" ? "retry" : "first";
+    const isOthersTurn = left === 1 && at.last === lane && at.waiting[other].length > 0;
+    return !isOthersTurn || !this.#isWithinPace(origin, at, other) || !this.#hasRoom(other);
+  }
+
+  #isWithinPace(origin: string, { open }: Origin, lane: Lane): boolean {
     return open[lane] < (lane === "first" ? this.#hosts.pace(origin) : this.retryPace(origin));
   }
 
@@ -160,9 +172,7 @@ export class Departures {
     this.#scheduled = true;
     setImmediate(() => {
       this.#scheduled = false;
-      this.#turn += 1;
-      // By turns, so that an origin with a single place gives it to both.
-      for (const lane of this.#turn % 2 === 0 ? lanes : lanes.toReversed()) this.#startSome(lane);
+      for (const lane of lanes) this.#startSome(lane);
       this.#schedule();
     });
   }
@@ -186,6 +196,7 @@ export class Departures {
 
   #start(entry: Entry, at: Origin): void {
     entry.state = "started";
+    at.last = entry.lane;
     this.#hold(entry, at, 1);
     void this.#run(entry);
   }
