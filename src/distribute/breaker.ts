@@ -59,7 +59,8 @@ function pauseMs(trips: number): number {
   return Math.min(longestPauseMs, shortestPauseMs * 2 ** Math.min(trips - 1, 10));
 }
 
-function isLost(sign: HostSign): boolean {
+/** No connection, or no answer in time. Only such an attempt opens a breaker: whoever answers is not dead. */
+export function isLost(sign: HostSign): boolean {
   return sign === "unreachable" || sign === "timeout";
 }
 

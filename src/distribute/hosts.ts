@@ -1,7 +1,7 @@
 import type { Clock } from "../clock.ts";
 import type { ShutHost } from "../model/host.ts";
-import { countAttempt, isTripped, longestPauseMs, type OpenBreaker, openBreaker, type Recent } from "./breaker.ts";
-import { settleProbe, startRecent } from "./breaker.ts";
+import { countAttempt, isLost, isTripped, longestPauseMs, type OpenBreaker, openBreaker } from "./breaker.ts";
+import { type Recent, settleProbe, startRecent } from "./breaker.ts";
 import type { HostNews } from "./host-news.ts";
 import type { HostSign } from "./host-sign.ts";
 import { nextPace, type Pace, startPace } from "./pace.ts";
@@ -70,7 +70,7 @@ export class Hosts {
     health.recent = countAttempt(health.recent, sign, nowMs);
     health.usedMs = nowMs;
     if (isFull) this.#fast.add(origin);
-    if (isTripped(health.recent)) this.#setShut(origin, openBreaker(nowMs));
+    if (isLost(sign) && isTripped(health.recent)) this.#setShut(origin, openBreaker(nowMs));
   }
 
   /** Something waits there that a 2xx will hasten. */
