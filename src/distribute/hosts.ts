@@ -30,7 +30,6 @@ export class Hosts {
   readonly #troubled: Set<string>;
   /** Origins above the slowest pace, or lately so. */
   readonly #fast = new Set<string>();
-  /** Nothing is due for a probe before. */
   #nextProbeMs = 0;
 
   /** `fastest`: CARILLON_HOST_CONCURRENCY. */
@@ -78,14 +77,14 @@ export class Hosts {
     this.#troubled.add(origin);
   }
 
-  /** Up to `limit` shut origins whose pause is over. They stay due until a probe begins. */
+  /** Up to `limit` shut origins whose pause is over; the same again until their probes begin. */
   probesDue(limit: number): readonly string[] {
     const nowMs = this.#clock.monotonicMs();
     if (nowMs < this.#nextProbeMs) return [];
     const waiting = [...this.#shut].filter(([, { isProbing }]) => !isProbing);
-    const due = waiting.filter(([, { breaker }]) => breaker.untilMs <= nowMs).map(([origin]) => origin);
-    if (due.length === 0) this.#nextProbeMs = earliest(waiting);
-    return due.slice(0, limit);
+    const due = waiting.filter(([, { breaker }]) => breaker.untilMs <= nowMs).slice(0, limit);
+    this.#nextProbeMs = earliestOf(waiting);
+    return due.map(([origin]) => origin);
   }
 
   beginProbe(origin: string): void {
@@ -153,6 +152,6 @@ export class Hosts {
   }
 }
 
-function earliest(waiting: readonly (readonly [string, Shut])[]): number {
-  return waiting.reduce((first, [, { breaker }]) => Math.min(first, breaker.untilMs), Infinity);
+function earliestOf(waiting: readonly (readonly [string, Shut])[]): number {
+  return waiting.reduce((earliest, [, { breaker }]) => Math.min(earliest, breaker.untilMs), Infinity);
 }
