@@ -98,11 +98,8 @@ async function startHub(config: Config, overrides: Overrides): Promise<RunningHu
 
 async function openParts(given: Config, overrides: Overrides, stack: CleanupStack): Promise<RunningHub> {
   const { clock = systemClock, log = createLog(given.logLevel), random = Math.random, resolve } = overrides;
-  // A resolver that was put in place of the system's cannot cross threads.
-  const threads = resolve === undefined ? given.deliveryThreads : 0;
-  const { config, sockets } = fitDescriptors(given, threads, log);
+  const { config, sockets } = fitDescriptors(given, log);
   const store = stack.use(openSqliteStore(config.databaseFile, migrationsFolder));
-  const knownHosts = { shut: await store.hosts.listShut(), troubled: await store.behind.listTroubled() };
   const door = doorOf(config);
   const outbound = stack.use(
     createOutbound({ ...door, clock, maxSockets: sockets.main, ...(resolve === undefined ? {} : { resolve }) }),
@@ -120,7 +117,8 @@ async function openParts(given: Config, overrides: Overrides, stack: CleanupStac
     stopping.abort();
   });
   const deliveries = openDeliveryPost({
-    count: threads,
+    // A resolver that was put in place of the system's cannot cross threads.
+    count: resolve === undefined ? config.deliveryThreads : 0,
     headers: headersOf(config, address),
     outbound: { ...door, maxSockets: sockets.thread },
     door: outbound,
@@ -130,7 +128,7 @@ async function openParts(given: Config, overrides: Overrides, stack: CleanupStac
   });
   closePost = () => deliveries[Symbol.asyncDispose]();
   const parts = { config, clock, log, random, store, outbound, post: deliveries.post, address };
-  const stages = createStages({ ...parts, knownHosts, signals });
+  const stages = createStages({ ...parts, knownHosts: await listKnownHosts(store), signals });
   const app = createApp({ steps: stages.hub, assertReady: () => store.assertWritable(clock.now()), log });
   const working = overrides.manual ? Promise.resolve() : runWorkers(stages.workers, clock, log, stopping.signal);
 
@@ -151,8 +149,14 @@ async function openParts(given: Config, overrides: Overrides, stack: CleanupStac
   };
 }
 
+async function listKnownHosts({ hosts, behind }: Store) {
+  return { shut: await hosts.listShut(), troubled: await behind.listTroubled() };
+}
+
 function doorOf({ allowCidrs, hostConcurrency }: Config) {
-  return { allowCidrs, connectionsPerOrigin: hostConcurrency, userAgent: `Carillon/${version}` };
+  // The gate bounds deliveries; those beyond let verifications and fetches pass by deliveries that hang.
+  const connectionsPerOrigin = hostConcurrency + 8;
+  return { allowCidrs, connectionsPerOrigin, userAgent: `Carillon/${version}` };
 }
 
 function headersOf({ signatureMethod, signatureMethodByHost }: Config, { url, urls }: HubAddress): HeaderPolicy {
@@ -161,7 +165,8 @@ function headersOf({ signatureMethod, signatureMethodByHost }: Config, { url, ur
 }
 
 /** The settings as far as the limit of open files leaves room for them. What it lowers is told. */
-function fitDescriptors(config: Config, threads: number, log: Log) {
+function fitDescriptors(config: Config, log: Log) {
+  const threads = config.deliveryThreads;
   const descriptorLimit = readDescriptorLimit();
   const all = boundSockets(descriptorLimit);
   const forDeliveries = boundThreadSockets(all, threads);

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 
 import { expect, test } from "vitest";
 
@@ -36,6 +37,7 @@ test("without any setting the defaults hold", () => {
     topicDeny: [],
     callbackDeny: [],
     hostConcurrency: 64,
+    deliveryThreads: availableParallelism() - 1,
     maxInFlight: 1000,
     logLevel: "info",
   });

@@ -29,7 +29,7 @@ export function describeSettings(): string {
 
 function fallbackOf(key: SettingKey): string {
   const field = shape[key];
-  const shown = "defaultValue" in field.def ? field.def.defaultValue : field.meta()?.["shown"];
+  const shown = field.meta()?.["shown"] ?? ("defaultValue" in field.def ? field.def.defaultValue : undefined);
   return typeof shown === "string" ? shown : "";
 }
 

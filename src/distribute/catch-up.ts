@@ -40,7 +40,7 @@ export async function catchUp(deps: CatchUpDeps, { claim, isProbe }: CatchUp): P
     return;
   }
   if (attempted === undefined || !isAnswered(attempted)) return;
-  const judgement = judgeAttempt(claim, attempted, deps.clock.now(), deps.judge);
+  const judgement = judgeAttempt({ ...claim, isProbe }, attempted, deps.clock.now(), deps.judge);
   await settleCatchUp(deps, { ...claim, origin }, judgement);
 }
 

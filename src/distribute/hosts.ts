@@ -2,7 +2,7 @@ import type { Clock } from "../clock.ts";
 import type { ShutHost } from "../model/host.ts";
 import { countAttempt, isLost, isTripped, longestPauseMs, type OpenBreaker, openBreaker } from "./breaker.ts";
 import { type Recent, settleProbe, startRecent } from "./breaker.ts";
-import type { HostNews } from "./host-news.ts";
+import type { HostNews, Recovery } from "./host-news.ts";
 import type { HostSign } from "./host-sign.ts";
 import { nextPace, type Pace, startPace } from "./pace.ts";
 
@@ -12,7 +12,7 @@ type Shut = { breaker: OpenBreaker; isProbing: boolean };
 /** What the store knows at start. */
 export type KnownHosts = {
   readonly shut: readonly ShutHost[];
-  /** Origins where something waits that a 2xx hastens. */
+  /** Origins where something waits that may be hastened. */
   readonly troubled: readonly string[];
 };
 
@@ -27,7 +27,8 @@ export class Hosts {
   readonly #news: HostNews;
   readonly #healths = new Map<string, Health>();
   readonly #shut = new Map<string, Shut>();
-  readonly #troubled: Set<string>;
+  /** What an origin's next 2xx hastens. */
+  readonly #troubled: Map<string, Recovery>;
   /** Origins above the slowest pace, or lately so. */
   readonly #fast = new Set<string>();
   #nextProbeMs = 0;
@@ -37,7 +38,8 @@ export class Hosts {
     this.#clock = clock;
     this.#fastest = fastest;
     this.#news = news;
-    this.#troubled = new Set(known.troubled);
+    // Whether they were shut in between is not known: whatever was delayed is hastened.
+    this.#troubled = new Map(known.troubled.map((origin) => [origin, "recovery"]));
     for (const host of known.shut) this.#shut.set(host.origin, { breaker: this.#recall(host), isProbing: false });
   }
 
@@ -61,7 +63,7 @@ export class Hosts {
 
   /** Takes in what an attempt has shown. `isFull`: the origin was at its full pace. */
   observe(origin: string, sign: HostSign, isFull: boolean): void {
-    if (sign === "welcome" && this.#troubled.delete(origin)) this.#news.recover(origin, "success");
+    if (sign === "welcome") this.#recover(origin);
     if (sign === "none" || this.#shut.has(origin)) return;
     const nowMs = this.#clock.monotonicMs();
     const health = this.#healthOf(origin, nowMs);
@@ -74,7 +76,7 @@ export class Hosts {
 
   /** Something waits there that a 2xx will hasten. */
   trouble(origin: string): void {
-    this.#troubled.add(origin);
+    if (!this.#troubled.has(origin)) this.#troubled.set(origin, "success");
   }
 
   /** Up to `limit` shut origins whose pause is over; the same again until their probes begin. */
@@ -97,8 +99,9 @@ export class Hosts {
     if (shut === undefined) return;
     const breaker = settleProbe(shut.breaker, sign, this.#clock.monotonicMs());
     if (breaker !== undefined) return this.#setShut(origin, breaker);
-    this.#troubled.delete(origin);
-    this.#news.recover(origin, "recovery");
+    this.#troubled.set(origin, "recovery");
+    // Reached, but still in trouble: it is back with its first 2xx.
+    if (sign !== "strain") this.#recover(origin);
     this.forget(origin);
   }
 
@@ -121,6 +124,13 @@ export class Hosts {
   sweep(): void {
     const sinceMs = this.#clock.monotonicMs() - forgetMs;
     for (const [origin, { usedMs }] of this.#healths) if (usedMs < sinceMs) this.#healths.delete(origin);
+  }
+
+  #recover(origin: string): void {
+    const by = this.#troubled.get(origin);
+    if (by === undefined) return;
+    this.#troubled.delete(origin);
+    this.#news.recover(origin, by);
   }
 
   #healthOf(origin: string, nowMs: number): Health {

@@ -25,13 +25,16 @@ export type Attemptable = PublicationKey & {
   readonly attempts: number;
   /** When its schedule has it tried; absent: now. */
   readonly retryAt?: Date;
+  /** It was made to learn whether its host is back. */
+  readonly isProbe?: boolean;
 };
 
 type Answered = Attempted & { readonly answer: AttemptAnswer };
 
 /**
  * §7: 2xx is success, 410 ends the subscription, everything else is a failure; and no failure ends a subscription.
- * Policy: an attempt that was made before its time, because its host seemed to be back, uses up nothing if it fails.
+ * Policy: an attempt that was made before its time, because its host seemed to be back, or to learn whether it is, uses up
+ * nothing if it fails.
  */
 export function judgeAttempt(delivery: Attemptable, attempted: Answered, now: Date, policy: JudgePolicy): Judgement {
   const outcome = decideOutcome(delivery, attempted, now, policy);
@@ -52,13 +55,13 @@ export function judgeAttempt(delivery: Attemptable, attempted: Answered, now: Da
 }
 
 function decideOutcome(
-  { generation, attempts, retryAt }: Attemptable,
+  { generation, attempts, retryAt, isProbe }: Attemptable,
   { answer, at }: Answered,
   now: Date,
   { retry, random }: JudgePolicy,
 ): CatchUpOutcome {
   if (answer.kind === "answered" && answer.status >= 200 && answer.status <= 299) return { kind: "delivered" };
-  const isEarly = retryAt !== undefined && retryAt > at;
+  const isEarly = isProbe === true || (retryAt !== undefined && retryAt > at);
   const hastenedBy = decideHaste(answer, isEarly);
   if (answer.kind === "hindered") {
     return { kind: "failed", attempts, dueAt: later(retryAt, now, ownFaultPauseMs), hastenedBy };

@@ -18,6 +18,8 @@ const checkpointMs = 50;
 const checkpointSends = 500;
 /** A subscriber that takes longer leaves the chunk, so that it holds nobody up. */
 const softDeadlineMs = 2000;
+/** What could not even start leaves a little later: it gets the places of those that take longer. */
+const unstartedMs = 2500;
 /** The same once a later publication of the topic waits. */
 const hurriedDeadlineMs = 250;
 
@@ -166,7 +168,7 @@ class ChunkRun {
   }
 
   #leaveUnstarted(send: Send, age: number): void {
-    if (age < softDeadlineMs || send.departure?.withdraw() !== true) return;
+    if (age < unstartedMs || send.departure?.withdraw() !== true) return;
     this.#sends.leave(send, this.#clock.now(), undefined);
   }
 

@@ -21,8 +21,9 @@ const batch = 500;
 export function createTendHosts(deps: TendHostsDeps): Step {
   return async (now) => {
     deps.hosts.sweep();
-    const saved = await saveBreakers(deps);
+    // In this order: a crash in between leaves the origin shut, and its next probe hastens again.
     const hastened = await hastenDeliveries(deps, now);
+    const saved = await saveBreakers(deps);
     if (saved + hastened > 0) deps.nudgeCatchUp();
     return saved + hastened;
   };

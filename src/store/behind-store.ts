@@ -44,7 +44,7 @@ export interface BehindStore {
    */
   hasten(origin: string, by: "recovery" | "success", limit: number, now: Date): Promise<number>;
 
-  /** Origins with rows that a success hastens. */
+  /** Origins with rows that something hastens. */
   listTroubled(): Promise<readonly string[]>;
 
   /**

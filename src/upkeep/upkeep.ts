@@ -4,6 +4,8 @@ import type { Step } from "../work/loop.ts";
 const day = 86_400_000;
 /** Small, so that no removal holds up the writes that somebody waits for. */
 const batch = 200;
+/** Longer than any attempt: one that is under way when its lease ends is settled before the subscription goes. */
+const graceMs = 30_000;
 const keptAttempts = 1_000_000;
 
 /**
@@ -14,7 +16,7 @@ export function createUpkeep(store: Store): Step {
   return async (now) => {
     const before = (days: number) => new Date(now.getTime() - days * day);
     const removed = await Promise.all([
-      store.subscriptions.endLapsed(now, batch),
+      store.subscriptions.endLapsed(new Date(now.getTime() - graceMs), batch),
       store.behind.giveUpOld(before(7), batch, now),
       store.behind.removeSettled(batch, now),
       store.publications.removeSettled(batch),

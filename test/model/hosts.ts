@@ -13,6 +13,8 @@ type Host = {
   welcomed: boolean;
   /** A probe was answered, and what waits there may be hastened for it. */
   recovered: boolean;
+  /** Since then nobody knows whether it was shut. */
+  isRestarted: boolean;
   /** Its breaker as this process sees it, and as the store does. */
   shut: ShutHost | undefined;
   saved: ShutHost | undefined;
@@ -83,20 +85,21 @@ export class HostsModel {
   }
 
   hasten(origin: string, by: "recovery" | "success"): void {
-    const { recovered, welcomed } = this.#at(origin);
-    this.#insist(by === "recovery" ? recovered : welcomed, `${origin}: hastened by a ${by} that was none`);
+    const { recovered, welcomed, isRestarted } = this.#at(origin);
+    const isBack = by === "recovery" ? recovered || (welcomed && isRestarted) : welcomed;
+    this.#insist(isBack, `${origin}: hastened by a ${by} that was none`);
   }
 
   /** The next process knows what was saved. */
   forget(): void {
-    for (const at of this.#hosts.values()) Object.assign(at, { shut: at.saved, probe: undefined });
+    for (const at of this.#hosts.values()) Object.assign(at, { shut: at.saved, probe: undefined, isRestarted: true });
   }
 
   #at(origin: string): Host {
     const known = this.#hosts.get(origin);
     if (known !== undefined) return known;
     const none = { shut: undefined, saved: undefined, probe: undefined };
-    const made: Host = { lost: [], welcomed: false, recovered: false, ...none };
+    const made: Host = { lost: [], welcomed: false, recovered: false, isRestarted: false, ...none };
     this.#hosts.set(origin, made);
     return made;
   }

@@ -133,16 +133,17 @@ export class Ledger {
     this.insist(member.secret === secret, `${name}: claimed with a secret no longer in force`);
     this.insist(member.claim === undefined, `${name}: two owners`);
     this.insist(member.owed.has(seq), `${name}: is not owed`);
-    const isEarly = retryAt > now;
+    const isProbe = kind === "probe";
+    const isEarly = isProbe || retryAt > now;
     const isRested = member.isIdle && (member.isHastened || member.notBefore <= now.getTime());
     if (kind === "first" && isRested) Object.assign(member, { failures: 0, notBefore: 0, isIdle: false });
     this.insist(attempts === member.failures, `${name}: ${attempts} attempts are counted, not ${member.failures}`);
     const first = Math.min(...member.owed);
     this.insist(!this.everyTopicIds.has(topicId) || seq === first, `${name}: before ${first}`);
-    this.insist(!isEarly || kind === "probe" || member.isHastened, `${name}: claimed before its time`);
+    this.insist(!isEarly || isProbe || member.isHastened, `${name}: claimed before its time`);
     this.insist(retryAt.getTime() >= member.notBefore, `${name}: its schedule has got shorter`);
     const unsent = { post: "none", answeredAt: 0, retryAfterMs: 0, isHostTrouble: false } as const;
-    member.claim = { topicId, seq, owner, secret, attempts, isEarly, ...unsent };
+    member.claim = { topicId, seq, owner, secret, attempts, isProbe, isEarly, ...unsent };
     return member.claim;
   }
 
@@ -259,7 +260,7 @@ export class Ledger {
     this.insist(claim.post === "none", `${name}: sent twice by one claim, first ${claim.post}`);
     this.insist(post.body === this.topics.get(topicId)?.bodies[seq - 1], `${name}: comes as ${post.body}`);
     this.insist(seq >= member.lastStarted, `${name}: comes after ${member.lastStarted}`);
-    claim.isEarly &&= now.getTime() < member.notBefore;
+    claim.isEarly &&= claim.isProbe || now.getTime() < member.notBefore;
     this.insist(claim.isEarly || now.getTime() >= member.notBefore, `${name}: comes before its time`);
     this.hosts.post(originOf(member), claim);
     this.insist(post.attempt === claim.attempts + 1, `${name}: attempt ${post.attempt} after ${claim.attempts}`);

@@ -49,6 +49,7 @@ export type Claim = {
   retryAfterMs: number;
   /** Made before the schedule has it, so that a failure uses up nothing. */
   isEarly: boolean;
+  readonly isProbe: boolean;
   /** It was the host that failed, and it did not say for how long. */
   isHostTrouble: boolean;
 };

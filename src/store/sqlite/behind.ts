@@ -42,7 +42,7 @@ function createHasten({ connection, write }: Database): Pick<BehindStore, "haste
            AND hastened_by >= @least LIMIT @limit)`,
   );
   const troubled = connection.prepare<[], { readonly origin: string }>(
-    "SELECT DISTINCT origin FROM behind WHERE owner IS NULL AND hastened_by > 0 AND hastened_by = 2",
+    "SELECT DISTINCT origin FROM behind WHERE owner IS NULL AND hastened_by > 0",
   );
 
   return {
