@@ -53,6 +53,31 @@ test("every test named exists under its exact title", () => {
   expect(faults).toEqual([]);
 });
 
+test("every transition drawn in delivery-states.md names its tests, and they exist", () => {
+  const notes = readFileSync("spec-notes/delivery-states.md", "utf8");
+  const drawn = [...notes.matchAll(/^ {2}\S+ --> \S+: ([PBH]\d+)/gm)].map(([, id = ""]) => id);
+  const proofs = new Map(
+    [...notes.matchAll(/^\| ([PBH]\d+) \| (.+) \|$/gm)].map(([, id = "", cell = ""]) => [id, cell]),
+  );
+  expect(new Set(proofs.keys())).toEqual(new Set(drawn));
+  const faults = [...proofs].flatMap(([id, cell]) =>
+    codeSpans(cell).flatMap((reference) => (isTest(reference) ? [] : [`${id} ${reference}`])),
+  );
+  expect(faults).toEqual([]);
+});
+
+/** In a conformance suite tests stand inside a function. */
+function isTest(reference: string): boolean {
+  const { file, title } = readReference(reference);
+  if (file !== "") return titlesIn(file).includes(title);
+  const [, suite = "", name = ""] = /^(test\/conformance\/[\w-]+\.ts): (.+)$/.exec(reference) ?? [];
+  if (!existsSync(suite)) return false;
+  const lines = readFileSync(suite, "utf8").split("\n");
+  return lines.some(
+    (line) => /^ +(?:test\(|\] as const\)\(|test\.each\(.*\)\()/.test(line) && line.includes(`"${name}"`),
+  );
+}
+
 function idsOf(run: string): readonly string[] {
   const [first = 0, last = 0] = run.split("-").map(Number);
   return Array.from({ length: last - first + 1 }, (_, index) => `R${String(first + index).padStart(2, "0")}`);
