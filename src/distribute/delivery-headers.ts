@@ -19,7 +19,7 @@ export type HeaderPolicy = {
  */
 export function deliveryHeaders(
   publication: Publication,
-  recipient: Recipient,
+  recipient: Omit<Recipient, "generation">,
   attempt: number,
   now: Date,
   policy: HeaderPolicy,

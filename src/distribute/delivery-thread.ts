@@ -1,12 +1,18 @@
 import type { Worker } from "node:worker_threads";
 
+import type { Clock } from "../clock.ts";
 import type { Publication } from "../model/publication.ts";
-import type { PostAnswer } from "./post.ts";
-import type { Orders, PostOrder, Results, SharedPublication } from "./thread-messages.ts";
+import { type Addressee, type PostAnswer, wallClockMs } from "./post.ts";
+import type { Orders, PostOrder, Result, SharedPublication } from "./thread-messages.ts";
 
 /** A POST that a thread is to make, and who waits for it. */
-export type Errand = Omit<PostOrder, "id" | "publication"> & {
+export type Errand = {
   readonly publication: Publication;
+  readonly recipient: Addressee;
+  readonly attempt: number;
+  readonly at: Date;
+  /** Monotonic. */
+  readonly startedMs: number;
   /** Threads that have died over it. */
   readonly deaths: number;
   readonly settle: (answer: PostAnswer) => void;
@@ -14,20 +20,26 @@ export type Errand = Omit<PostOrder, "id" | "publication"> & {
 
 type Kept = { readonly id: number; users: number };
 
+const overdue: PostAnswer = { kind: "failed", reason: "timeout", detail: `not done within ${wallClockMs / 1000} s` };
+
 /** One thread as seen from the main one. Orders of one turn of the event loop travel together. */
 export class DeliveryThread {
   readonly #worker: Worker;
+  readonly #clock: Clock;
+  /** In order of their start. */
   readonly #errands = new Map<number, Errand>();
   readonly #kept = new Map<Publication, Kept>();
   #orders: { keep: Orders["keep"][number][]; posts: PostOrder[]; forget: number[] } | undefined;
+  #callOffWatch: (() => void) | undefined;
   #lastId = 0;
 
   /** `onDeath` gets what is lost with it. */
-  constructor(worker: Worker, onDeath: (error: Error, errands: readonly Errand[]) => void) {
+  constructor(worker: Worker, clock: Clock, onDeath: (error: Error, errands: readonly Errand[]) => void) {
     this.#worker = worker;
+    this.#clock = clock;
     let reason: unknown;
-    worker.on("message", (results: Results) => {
-      for (const { id, answer } of results) this.#take(id)?.settle(answer);
+    worker.on("message", (results: readonly Result[]) => {
+      for (const [id, answer] of results) this.#take(id)?.settle(toPostAnswer(answer));
     });
     worker.on("error", (error) => {
       reason = error;
@@ -35,6 +47,7 @@ export class DeliveryThread {
     worker.on("exit", (code) => {
       const errands = [...this.#errands.values()];
       this.#errands.clear();
+      this.#callOffWatch?.();
       onDeath(new Error(`a delivery thread ended with code ${code}`, { cause: reason }), errands);
     });
   }
@@ -51,23 +64,41 @@ export class DeliveryThread {
     kept.users += 1;
     this.#lastId += 1;
     this.#errands.set(this.#lastId, errand);
-    orders.posts.push({ id: this.#lastId, publication: kept.id, recipient, attempt, at });
+    const { subscriptionId, callback, secret, signatureMethod } = recipient;
+    const to = [subscriptionId, callback, secret, signatureMethod] as const;
+    orders.posts.push([this.#lastId, kept.id, ...to, attempt, at.getTime()]);
+    if (this.#callOffWatch === undefined) this.#watch(errand);
   }
 
   /** Whoever waits has this answer; what the thread says later is ignored. */
   abandon(answer: PostAnswer): void {
     for (const id of this.#errands.keys()) this.#take(id)?.settle(answer);
+    this.#callOffWatch?.();
+    this.#callOffWatch = undefined;
   }
 
   async end(): Promise<void> {
     await this.#worker.terminate();
   }
 
+  /** One timer for all, set for the oldest: a thread that hangs holds nobody up. */
+  #watch({ startedMs }: Errand): void {
+    const leftMs = startedMs + wallClockMs - this.#clock.monotonicMs();
+    this.#callOffWatch = this.#clock.after(Math.max(0, leftMs), () => {
+      this.#callOffWatch = undefined;
+      const nowMs = this.#clock.monotonicMs();
+      for (const [id, errand] of this.#errands) {
+        if (nowMs - errand.startedMs < wallClockMs) return this.#watch(errand);
+        this.#take(id)?.settle(overdue);
+      }
+    });
+  }
+
   #keep(publication: Publication, keep: Orders["keep"][number][]): Kept {
     this.#lastId += 1;
     const kept = { id: this.#lastId, users: 0 };
     this.#kept.set(publication, kept);
-    keep.push({ id: kept.id, publication: share(publication) });
+    keep.push([kept.id, share(publication)]);
     return kept;
   }
 
@@ -97,6 +128,10 @@ export class DeliveryThread {
     this.#orders = { keep: [], posts: [], forget: [] };
     return this.#orders;
   }
+}
+
+function toPostAnswer(answer: Result[1]): PostAnswer {
+  return typeof answer === "number" ? { kind: "answered", status: answer, retryAfter: undefined } : answer;
 }
 
 const shared = new WeakMap<Publication, SharedPublication>();

@@ -2,7 +2,7 @@ import type { Worker } from "node:worker_threads";
 
 import type { Clock } from "../clock.ts";
 import { originOf } from "../model/origin.ts";
-import { type Post, type PostAnswer, wallClockMs } from "./post.ts";
+import type { Post, PostAnswer } from "./post.ts";
 import { DeliveryThread, type Errand } from "./delivery-thread.ts";
 
 export type DeliveryThreadsDeps = {
@@ -15,7 +15,6 @@ export type DeliveryThreadsDeps = {
 };
 
 const aborted: PostAnswer = { kind: "failed", reason: "aborted", detail: "called off by the hub" };
-const overdue: PostAnswer = { kind: "failed", reason: "timeout", detail: `not done within ${wallClockMs / 1000} s` };
 /** As much more as another thread may have under way before it gets no more of what is its own. */
 const mostAhead = 64;
 /** A POST that has cost so many threads their life is not tried on another. */
@@ -39,17 +38,12 @@ export class DeliveryThreads implements AsyncDisposable {
     });
   }
 
-  /** Ends as `timeout` by this thread's clock too: a thread that hangs holds nobody up. */
   readonly post: Post = (publication, recipient, attempt, at) =>
     new Promise((resolve) => {
       const { clock, cut } = this.#deps;
       if (cut.aborted) return resolve(aborted);
-      const callOffClock = clock.after(wallClockMs, () => resolve(overdue));
-      const settle = (answer: PostAnswer) => {
-        callOffClock();
-        resolve(answer);
-      };
-      this.#give({ publication, recipient, attempt, at, deaths: 0, settle });
+      const startedMs = clock.monotonicMs();
+      this.#give({ publication, recipient, attempt, at, startedMs, deaths: 0, settle: resolve });
     });
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -71,7 +65,7 @@ export class DeliveryThreads implements AsyncDisposable {
   }
 
   #start(index: number): DeliveryThread {
-    const thread = new DeliveryThread(this.#deps.spawn(), (error, errands) => {
+    const thread = new DeliveryThread(this.#deps.spawn(), this.#deps.clock, (error, errands) => {
       this.#threads[index] = undefined;
       if (!this.#isClosed) this.#deps.onError(error);
       for (const errand of errands) {

@@ -13,8 +13,11 @@ export type PostAnswer =
   | { readonly kind: "answered"; readonly status: number; readonly retryAfter: string | undefined }
   | { readonly kind: "failed"; readonly reason: OutboundFailure; readonly detail: string };
 
+/** Whom a delivery is for, and how it is signed for them. */
+export type Addressee = Omit<Recipient, "generation">;
+
 /** Signs and sends one delivery (§7, §7.1), as the `attempt`-th (1-based), begun at `at`. */
-export type Post = (publication: Publication, recipient: Recipient, attempt: number, at: Date) => Promise<PostAnswer>;
+export type Post = (publication: Publication, recipient: Addressee, attempt: number, at: Date) => Promise<PostAnswer>;
 
 export type PostDeps = {
   readonly outbound: Outbound;

@@ -2,30 +2,33 @@ import type { MessagePort } from "node:worker_threads";
 
 import type { Publication } from "../model/publication.ts";
 import type { Post, PostAnswer } from "./post.ts";
-import type { Orders, PostOrder, Results } from "./thread-messages.ts";
+import type { Orders, PostOrder, Result } from "./thread-messages.ts";
 
 /** The inside of a delivery thread: makes the POSTs it is told to make, and says what came of them, many at a time. */
 export function serveOrders(port: MessagePort, post: Post): void {
   const publications = new Map<number, Publication>();
-  let results: Results[number][] = [];
+  let results: Result[] = [];
 
   port.on("message", ({ keep, posts, forget }: Orders) => {
-    for (const { id, publication } of keep) {
+    for (const [id, publication] of keep) {
       publications.set(id, { ...publication, body: Buffer.from(publication.body) });
     }
     for (const order of posts) void make(order);
     for (const id of forget) publications.delete(id);
   });
 
-  async function make({ id, publication, recipient, attempt, at }: PostOrder): Promise<void> {
-    const kept = publications.get(publication);
-    if (kept === undefined) throw new Error(`publication ${publication} was not given to this thread`);
-    tell(id, await post(kept, recipient, attempt, at));
+  async function make(order: PostOrder): Promise<void> {
+    const [id, name, subscriptionId, callback, secret, signatureMethod, attempt, at] = order;
+    const publication = publications.get(name);
+    if (publication === undefined) throw new Error(`publication ${name} was not given to this thread`);
+    const recipient = { subscriptionId, callback, secret, signatureMethod };
+    tell(id, await post(publication, recipient, attempt, new Date(at)));
   }
 
   function tell(id: number, answer: PostAnswer): void {
     if (results.length === 0) setImmediate(flush);
-    results.push({ id, answer });
+    const isPlain = answer.kind === "answered" && answer.retryAfter === undefined;
+    results.push([id, isPlain ? answer.status : answer]);
   }
 
   function flush(): void {

@@ -11,7 +11,10 @@ export type SignaturePolicy = {
 };
 
 /** Policy: what the subscriber asked for, else what the operator says of its host, else the hub's own method. */
-export function chooseSignatureMethod(recipient: Recipient, policy: SignaturePolicy): SignatureMethod {
+export function chooseSignatureMethod(
+  recipient: Pick<Recipient, "callback" | "signatureMethod">,
+  policy: SignaturePolicy,
+): SignatureMethod {
   if (recipient.signatureMethod !== undefined) return recipient.signatureMethod;
   const { hostname } = new URL(recipient.callback);
   const rule = policy.byHost.find(([pattern]) => matchesHost(hostname, pattern));
