@@ -5,7 +5,7 @@ import { join, resolve } from "node:path";
 
 import { pino } from "pino";
 
-import { loadConfig } from "../../src/config.ts";
+import { type Config, loadConfig } from "../../src/config.ts";
 import { createHubAddress } from "../../src/hub-address.ts";
 import { createPost } from "../../src/distribute/post.ts";
 import { createStages, type Stages } from "../../src/stages.ts";
@@ -30,6 +30,9 @@ export type Limits = {
   readonly delaysMs: readonly number[];
 };
 
+/** A database file as some process has left it, and when that was. */
+export type Image = { readonly bytes: Buffer; readonly at: Date };
+
 /** The whole pipeline on a database file, in one process after the other. */
 export type Engine = AsyncDisposable & {
   readonly clock: TestClock;
@@ -45,8 +48,10 @@ export type Engine = AsyncDisposable & {
   crash(answers: number): Promise<void>;
   /** SIGTERM, and a new process. What is in flight `ms` later, after `meanwhile`, is cut short. */
   restart(ms: number, meanwhile?: () => void): Promise<void>;
-  /** SIGTERM, and no new process: the store as the last one has left it. */
+  /** SIGTERM, and no new process: the store as the last one leaves it. */
   end(): Promise<Store>;
+  /** What `end` leaves, closed. */
+  close(): Promise<Image>;
 };
 
 type Life = {
@@ -59,17 +64,18 @@ type Life = {
   readonly finish: (ms: number, meanwhile: () => void) => Promise<void>;
 };
 
-export async function openEngine(ledger: Ledger, peers: Peers, limits: Limits): Promise<Engine> {
+/** `start`: what the first process finds. */
+export async function openEngine(ledger: Ledger, peers: Peers, limits: Limits, start: Image): Promise<Engine> {
   const folder = mkdtempSync(join(parent, "carillon-model-"));
-  const clock = new TestClock(new Date("2026-01-01T00:00:00Z"));
+  const clock = new TestClock(start.at);
   const pulse = { count: 0 };
   const log: Log = pino({ level: "error" }, { write: tell });
-  const parts = { ledger, peers, limits, clock, log };
+  const parts = { ledger, peers, config: configOf(limits), clock, log };
   const fileOf = (life: number) => join(folder, `${life}.db`);
-  writeFileSync(fileOf(0), await (migrated ??= migrate()));
+  writeFileSync(fileOf(0), start.bytes);
   let lives = 1;
   let life = await begin(fileOf(0), createGate(pulse), parts);
-  let left: Store | undefined;
+  let isOpen = true;
 
   return {
     clock,
@@ -101,16 +107,22 @@ export async function openEngine(ledger: Ledger, peers: Peers, limits: Limits): 
     },
     async restart(ms, meanwhile) {
       await stop(ms, meanwhile);
+      await shut();
       life = await begin(life.file, createGate(pulse), parts);
+      isOpen = true;
     },
     async end() {
       await stop(0);
-      left = openSqliteStore(life.file, migrations);
-      return left;
+      return life.raw;
+    },
+    async close() {
+      await stop(0);
+      await shut();
+      return { bytes: readFileSync(life.file), at: clock.now() };
     },
     async [Symbol.asyncDispose]() {
       life.gate.isShut = true;
-      await (left ?? life.raw)[Symbol.asyncDispose]();
+      if (isOpen) await shut();
       rmSync(folder, { recursive: true });
     },
   };
@@ -120,15 +132,19 @@ export async function openEngine(ledger: Ledger, peers: Peers, limits: Limits): 
   }
 
   async function stop(ms: number, meanwhile: () => void = () => {}): Promise<void> {
-    const { finish, gate, raw } = life;
+    const { finish, gate } = life;
     gate.outages = 0;
     clock.advance(1000);
     await rest(pulse);
     await finish(ms, meanwhile);
     gate.isShut = true;
     gate.isForgotten = true;
-    await raw[Symbol.asyncDispose]();
     ledger.voidClaims("graceful");
+  }
+
+  async function shut(): Promise<void> {
+    isOpen = false;
+    await life.raw[Symbol.asyncDispose]();
   }
 }
 
@@ -142,12 +158,12 @@ const headers = {
 type Parts = {
   readonly ledger: Ledger;
   readonly peers: Peers;
-  readonly limits: Limits;
+  readonly config: Config;
   readonly clock: TestClock;
   readonly log: Log;
 };
 
-async function begin(file: string, gate: Gate, { ledger, peers, limits, clock: world, log }: Parts): Promise<Life> {
+async function begin(file: string, gate: Gate, { ledger, peers, config, clock: world, log }: Parts): Promise<Life> {
   const clock = clockOf(gate, world);
   const raw = openSqliteStore(file, migrations);
   const knownHosts = { shut: await raw.hosts.listShut(), troubled: await raw.behind.listTroubled() };
@@ -156,7 +172,7 @@ async function begin(file: string, gate: Gate, { ledger, peers, limits, clock: w
   const cut = new AbortController();
   const outbound = peers.outboundOf(gate, clock);
   const stages = createStages({
-    config: configOf(limits),
+    config,
     clock,
     log,
     random: () => 0,
@@ -198,7 +214,7 @@ async function begin(file: string, gate: Gate, { ledger, peers, limits, clock: w
   };
 }
 
-function configOf({ perOrigin, total, fetchMinIntervalSeconds, delaysMs }: Limits) {
+function configOf({ perOrigin, total, fetchMinIntervalSeconds, delaysMs }: Limits): Config {
   const settings = {
     CARILLON_RETRY_DELAYS_SECONDS: delaysMs.map((ms) => ms / 1000).join(","),
     CARILLON_HOST_CONCURRENCY: `${perOrigin}`,
@@ -208,14 +224,12 @@ function configOf({ perOrigin, total, fetchMinIntervalSeconds, delaysMs }: Limit
   return loadConfig(settings, []);
 }
 
-/** An empty database. To make it costs more than a sequence does, so that happens once. */
-let migrated: Promise<Buffer> | undefined;
-
-async function migrate(): Promise<Buffer> {
+/** Nobody has subscribed to anything. */
+export async function createEmpty(): Promise<Image> {
   const folder = mkdtempSync(join(parent, "carillon-model-"));
   const file = join(folder, "empty.db");
   await openSqliteStore(file, migrations)[Symbol.asyncDispose]();
   const bytes = readFileSync(file);
   rmSync(folder, { recursive: true });
-  return bytes;
+  return { bytes, at: new Date("2026-01-01T00:00:00Z") };
 }

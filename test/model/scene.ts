@@ -1,9 +1,9 @@
 import type { Mode } from "../../src/model/intent.ts";
 import type { TopicPolicy } from "../../src/model/topic.ts";
-import { type Engine, type Limits, openEngine } from "./engine.ts";
+import { createEmpty, type Engine, type Image, type Limits, openEngine } from "./engine.ts";
 import { Ledger } from "./ledger.ts";
 import { unlessUnavailable } from "./gate.ts";
-import { pairOf } from "./member.ts";
+import { newMember, pairOf } from "./member.ts";
 import { callbacks, createPeers, type Peers, topics } from "./peers.ts";
 
 /** An engine, everybody it talks to, and the model that judges it. */
@@ -32,15 +32,45 @@ export type SceneOptions = { readonly policies: readonly TopicPolicy[]; readonly
 
 /** Everybody is subscribed, for a month. */
 export async function openScene({ policies, limits }: SceneOptions): Promise<Scene> {
+  const start = starts.get(policies.join()) ?? subscribeAll(policies);
+  starts.set(policies.join(), start);
+  const { members, everyTopicIds, image } = await start;
   const ledger = new Ledger(limits.delaysMs);
+  ledger.members.push(...members.map(newMember));
+  for (const id of everyTopicIds) ledger.everyTopicIds.add(id);
+  return setScene(ledger, limits, image);
+}
+
+/** How every scene begins. To come to it costs as much as a short sequence does, so that happens once. */
+type Start = Pick<Ledger, "members" | "everyTopicIds"> & { readonly image: Image };
+const starts = new Map<string, Promise<Start>>();
+
+async function subscribeAll(policies: readonly TopicPolicy[]): Promise<Start> {
+  const limits = { perOrigin: 64, total: 1000, fetchMinIntervalSeconds: 0, delaysMs: [] };
+  await using scene = await setScene(new Ledger(limits.delaysMs), limits, await createEmpty());
+  const { engine, ledger } = scene;
+  for (const pair of pairs) scene.subscribe(pair, 2_592_000);
+  await engine.rest();
+  for (const [i, topic] of topics.entries()) {
+    await engine.store.topics.setPolicy(topic, policies[i] ?? "latest");
+    const id = (await engine.store.topics.find(topic))?.id ?? 0;
+    if (policies[i] === "every") ledger.everyTopicIds.add(id);
+  }
+  const image = await engine.close();
+  scene.assertSound();
+  const { members, everyTopicIds } = ledger;
+  return { members, everyTopicIds, image };
+}
+
+async function setScene(ledger: Ledger, limits: Limits, start: Image): Promise<Scene> {
   for (const topic of topics) ledger.pings.served.set(topic, 1);
   const peers = createPeers(ledger);
-  const engine = await openEngine(ledger, peers, limits);
+  const engine = await openEngine(ledger, peers, limits, start);
   /** Secrets of the requests that were accepted. */
   const accepted = new Set<string>();
-  let requests = 0;
+  let requests = ledger.members.length;
 
-  const scene: Scene = {
+  return {
     engine,
     ledger,
     peers,
@@ -93,16 +123,6 @@ export async function openScene({ policies, limits }: SceneOptions): Promise<Sce
     },
     [Symbol.asyncDispose]: () => engine[Symbol.asyncDispose](),
   };
-
-  for (const pair of pairs) scene.subscribe(pair, 2_592_000);
-  await engine.rest();
-  for (const [i, topic] of topics.entries()) {
-    await engine.store.topics.setPolicy(topic, policies[i] ?? "latest");
-    const id = (await engine.store.topics.find(topic))?.id ?? 0;
-    if (policies[i] === "every") ledger.everyTopicIds.add(id);
-  }
-  scene.assertSound();
-  return scene;
 
   async function ask(mode: Mode, { topic, callback }: Pair, more: Record<string, string>, then: () => void) {
     const form = new URLSearchParams({ "hub.topic": topic, "hub.callback": callback, ...more });
