@@ -91,7 +91,7 @@ const advance = fc
     ),
     turns,
   })
-  .map((args) => command("advance", args, ({ engine }) => engine.clock.advance(args.ms), args.turns));
+  .map((args) => command("advance", args, ({ engine }) => engine.pass(args.ms), args.turns));
 
 const remove = fc
   .record({ pair, turns })
@@ -130,7 +130,7 @@ const late = fc
       "late",
       args,
       async ({ engine, peers }) => {
-        engine.clock.advance(args.ms);
+        await engine.pass(args.ms);
         await turn(args.gap);
         peers.release(args.as, args.pick);
       },

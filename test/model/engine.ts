@@ -42,6 +42,8 @@ export type Engine = AsyncDisposable & {
   /** The same without anybody's eyes. */
   readonly raw: Store;
   readonly rest: () => Promise<void>;
+  /** Time passes, but not between an answer and its reading. */
+  readonly pass: (ms: number) => Promise<void>;
   /** The store says so many times that it is unavailable (promise F). */
   outage(times: number): void;
   /** kill -9, after as many more answers of the store: the last one is written, but nobody learns of it. */
@@ -89,6 +91,7 @@ export async function openEngine(ledger: Ledger, peers: Peers, limits: Limits, s
       return life.raw;
     },
     rest: () => rest(pulse),
+    pass,
     outage(times) {
       life.gate.outages = times;
     },
@@ -131,10 +134,15 @@ export async function openEngine(ledger: Ledger, peers: Peers, limits: Limits, s
     if (!line.includes('"code":"store_unavailable"')) ledger.faults.push(line);
   }
 
+  async function pass(ms: number): Promise<void> {
+    await setImmediate();
+    clock.advance(ms);
+  }
+
   async function stop(ms: number, meanwhile: () => void = () => {}): Promise<void> {
     const { finish, gate } = life;
     gate.outages = 0;
-    clock.advance(1000);
+    await pass(1000);
     await rest(pulse);
     await finish(ms, meanwhile);
     gate.isShut = true;
