@@ -9,9 +9,14 @@ export function boundSockets(descriptorLimit: number): number {
   return Math.max(fewestSockets, descriptorLimit - reserved);
 }
 
-/** The connections of all delivery threads, where there are any: fetches and verifications keep the rest. */
-export function boundThreadSockets(maxSockets: number, threads: number): number {
-  return threads === 0 ? maxSockets : Math.floor(maxSockets * 0.75);
+/** Where the connections are: `main` for the main thread, `thread` for each delivery thread, `deliveries` for deliveries in all. */
+export type SocketShares = { readonly main: number; readonly thread: number; readonly deliveries: number };
+
+/** Without delivery threads the main thread has all; with them it keeps a quarter for verifications and fetches. */
+export function shareSockets(all: number, threads: number): SocketShares {
+  if (threads === 0) return { main: all, thread: 0, deliveries: all };
+  const deliveries = Math.floor((all * 3) / 4);
+  return { main: Math.floor(all / 4), thread: Math.floor(deliveries / threads), deliveries };
 }
 
 /**

@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 
 import { type Clock, systemClock } from "./clock.ts";
 import type { Config } from "./config.ts";
-import { boundInFlight, boundSockets, boundThreadSockets } from "./descriptor-budget.ts";
+import { boundInFlight, boundSockets, shareSockets } from "./descriptor-budget.ts";
 import { openDeliveryPost } from "./delivery-post.ts";
 import type { HeaderPolicy } from "./distribute/delivery-headers.ts";
 import { createApp } from "./http/app.ts";
@@ -166,19 +166,13 @@ function headersOf({ signatureMethod, signatureMethodByHost }: Config, { url, ur
 
 /** The settings as far as the limit of open files leaves room for them. What it lowers is told. */
 function fitDescriptors(config: Config, log: Log) {
-  const threads = config.deliveryThreads;
   const descriptorLimit = readDescriptorLimit();
-  const all = boundSockets(descriptorLimit);
-  const forDeliveries = boundThreadSockets(all, threads);
-  const wanted = config.maxInFlight * Math.max(1, threads);
-  const maxInFlight = boundInFlight(wanted, forDeliveries);
+  const sockets = shareSockets(boundSockets(descriptorLimit), config.deliveryThreads);
+  const wanted = config.maxInFlight * Math.max(1, config.deliveryThreads);
+  const maxInFlight = boundInFlight(wanted, sockets.deliveries);
   if (maxInFlight < wanted) {
     const told = { setting: "CARILLON_MAX_IN_FLIGHT", value: config.maxInFlight, descriptorLimit, used: maxInFlight };
     log.warn(told, "CARILLON_MAX_IN_FLIGHT is more than the limit of open files allows: lowered");
   }
-  const sockets =
-    threads === 0
-      ? { main: all, thread: 0 }
-      : { main: all - forDeliveries, thread: Math.floor(forDeliveries / threads) };
   return { config: { ...config, maxInFlight }, sockets };
 }

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { boundInFlight, boundSockets } from "../src/descriptor-budget.ts";
+import { boundInFlight, boundSockets, shareSockets } from "../src/descriptor-budget.ts";
 
 test.each([
   { limit: Infinity, sockets: Infinity },
@@ -11,6 +11,14 @@ test.each([
   { limit: 64, sockets: 64 },
 ])("of $limit open files $sockets may be connections of the hub's own", ({ limit, sockets }) => {
   expect(boundSockets(limit)).toBe(sockets);
+});
+
+test.each([
+  { all: 768, threads: 0, shares: { main: 768, thread: 0, deliveries: 768 } },
+  { all: 768, threads: 2, shares: { main: 192, thread: 288, deliveries: 576 } },
+  { all: Infinity, threads: 1, shares: { main: Infinity, thread: Infinity, deliveries: Infinity } },
+])("$all connections are shared with $threads delivery threads", ({ all, threads, shares }) => {
+  expect(shareSockets(all, threads)).toEqual(shares);
 });
 
 test.each([
