@@ -4,6 +4,7 @@ import { createLogAttempt } from "./attempts.ts";
 import { createEndGone } from "./checkpoint.ts";
 import { createClaimBehind } from "./claim-behind.ts";
 import type { Database } from "./database.ts";
+import { firstOwed } from "./first-owed.ts";
 import { createGiveUpOld } from "./give-up.ts";
 import { read } from "./group-commit.ts";
 import { hastenedByCodes } from "./hastened-by.ts";
@@ -15,7 +16,7 @@ export function createBehind(db: Database): BehindStore {
   const { connection, write } = db;
   const removeSettled = connection.prepare(
     `DELETE FROM behind WHERE subscription_id IN
-       (SELECT subscription_id FROM behind WHERE due_at <= ? AND owner IS NULL AND next > newest LIMIT ?)`,
+       (SELECT subscription_id FROM behind WHERE due_at <= +? AND owner IS NULL AND next > newest LIMIT +?)`,
   );
   const settle = createSettle(db);
   const giveUpOld = createGiveUpOld(db);
@@ -38,8 +39,8 @@ export function createBehind(db: Database): BehindStore {
 function createHasten({ connection, write }: Database): Pick<BehindStore, "hasten" | "listTroubled"> {
   const hasten = connection.prepare(
     `UPDATE behind SET due_at = min(due_at, @now), hastened_by = 0 WHERE subscription_id IN
-       (SELECT subscription_id FROM behind WHERE origin = @origin AND owner IS NULL AND hastened_by > 0
-           AND hastened_by >= @least LIMIT @limit)`,
+       (SELECT subscription_id FROM behind WHERE origin = +@origin AND owner IS NULL AND hastened_by > 0
+           AND hastened_by >= +@least LIMIT +@limit)`,
   );
   const troubled = connection.prepare<[], { readonly origin: string }>(
     "SELECT DISTINCT origin FROM behind WHERE owner IS NULL AND hastened_by > 0",
@@ -57,14 +58,13 @@ function createSettle(db: Database): (claim: Claim, outcome: CatchUpOutcome, now
   const { connection } = db;
   const remove = connection.prepare("DELETE FROM behind WHERE subscription_id = ? AND owner = ? AND newest <= ?");
   const goOn = connection.prepare(
-    `UPDATE behind SET next = @seq + 1, attempts = 0, owner = NULL, due_at = @now, retry_at = @now, hastened_by = 0
+    `UPDATE behind SET next = ${firstOwed("@seq + 1")}, attempts = 0, owner = NULL, due_at = @now, retry_at = @now,
+            hastened_by = 0
       WHERE subscription_id = @subscriptionId AND owner = @token`,
   );
-  // On `latest` topics whoever waits, waits with the newest.
   const wait = connection.prepare(
-    `UPDATE behind SET next = CASE (SELECT policy FROM topics WHERE id = topic_id)
-                                WHEN 'latest' THEN max(@next, newest) ELSE @next END, attempts = @attempts, owner = NULL, due_at = @dueAt, retry_at = @dueAt,
-            hastened_by = @hastenedBy
+    `UPDATE behind SET next = ${firstOwed("@next")}, attempts = @attempts, owner = NULL, due_at = @dueAt,
+            retry_at = @dueAt, hastened_by = @hastenedBy
       WHERE subscription_id = @subscriptionId AND owner = @token`,
   );
   const holds = connection.prepare("SELECT 1 FROM behind WHERE subscription_id = ? AND owner = ?");

@@ -4,6 +4,7 @@ import type { CatchUpClaim } from "../../model/delivery.ts";
 import type { BehindStore } from "../behind-store.ts";
 import { createClaimDue } from "./claim-due.ts";
 import type { Database } from "./database.ts";
+import { firstOwed } from "./first-owed.ts";
 import { type RecipientRow, toRecipient } from "./recipient-row.ts";
 
 type ClaimedRow = {
@@ -16,8 +17,7 @@ type ClaimedRow = {
 
 const owesSomeone = `t.next <= t.newest
     AND EXISTS (SELECT 1 FROM subscriptions s WHERE s.id = t.subscription_id AND s.expires_at > @now)`;
-const jumpToNewest =
-  "next = CASE (SELECT policy FROM topics WHERE id = topic_id) WHEN 'latest' THEN newest ELSE next END";
+const jumpToNewest = `next = ${firstOwed("next")}`;
 
 /** Claims of who is behind, and giving them back. */
 export function createClaimBehind(db: Database): Pick<BehindStore, "claimCatchUps" | "claimProbes" | "release"> {
@@ -37,7 +37,9 @@ export function createClaimBehind(db: Database): Pick<BehindStore, "claimCatchUp
                                   AND ${owesSomeone} ORDER BY t.due_at LIMIT 1)
      RETURNING *`,
   );
-  const release = connection.prepare("UPDATE behind SET owner = NULL WHERE subscription_id = ? AND owner = ?");
+  const release = connection.prepare(
+    `UPDATE behind SET owner = NULL, ${jumpToNewest} WHERE subscription_id = ? AND owner = ?`,
+  );
   const toClaim = createToClaim(db);
 
   return {

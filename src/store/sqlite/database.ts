@@ -6,6 +6,7 @@ import { drizzle } from "drizzle-orm/better-sqlite3";
 import { migrate } from "drizzle-orm/better-sqlite3/migrator";
 
 import { HubError } from "../../errors.ts";
+import { firstOwed } from "./first-owed.ts";
 import { createGroupCommit } from "./group-commit.ts";
 import { lockFile } from "./lock-file.ts";
 
@@ -74,6 +75,6 @@ function voidClaims(connection: SqliteDatabase.Database): void {
     UPDATE topics SET fetch_owner = NULL WHERE fetch_owner IS NOT NULL;
     UPDATE intents SET owner = NULL WHERE owner IS NOT NULL;
     UPDATE chunks SET owner = NULL WHERE owner IS NOT NULL;
-    UPDATE behind SET owner = NULL, due_at = 0 WHERE owner IS NOT NULL;
+    UPDATE behind SET owner = NULL, due_at = 0, next = ${firstOwed("next")} WHERE owner IS NOT NULL;
   `);
 }
