@@ -8,9 +8,10 @@ export type RaisedLimit = { readonly origin: string; readonly limit: number };
 /** Subscriptions that are not up to date: one row each, however many publications they miss. */
 export interface BehindStore {
   /**
-   * Claim due rows for one attempt each: origin first (its breaker closed, fewer under way than `perOrigin` or its raised limit), then in due
-   * order. On `latest` topics the attempt is about the newest publication handed over. Nobody whose lease is over is
-   * claimed, and nobody who is owed nothing.
+   * Claim due rows for one attempt each. Origins come in the order of their earliest row, but not while their breaker is
+   * open; each gets what it has room for (`perOrigin` or its raised limit, less what is under way), in due order. On `latest`
+   * topics the attempt is about the newest publication handed over. Nobody whose lease is over is claimed, and nobody who is
+   * owed nothing. Resolves to fewer than there are if those are many, but to none only if there are none.
    */
   claimCatchUps(
     limit: number,
@@ -19,7 +20,10 @@ export interface BehindStore {
     raised?: readonly RaisedLimit[],
   ): Promise<readonly CatchUpClaim[]>;
 
-  /** For each origin claim the row that would be due first, due or not; `undefined` where none waits. */
+  /**
+   * For each origin claim the row that would be due first, due or not, though its breaker is open and whatever is under way;
+   * `undefined` where none waits. In all else like `claimCatchUps`.
+   */
   claimProbes(origins: readonly string[], now: Date): Promise<readonly (CatchUpClaim | undefined)[]>;
 
   /** Give a claim back as it was. No-op if it is lost. */

@@ -3,13 +3,16 @@ import type { IntentClaim, IntentDecision, NewIntent } from "../model/intent.ts"
 /** Intents awaiting verification (§5.1-5.3). */
 export interface IntentStore {
   /**
-   * Record an intent and make it due at once. Intents for one (topic, callback) stay apart and are verified one by
-   * one, so a forged request cannot displace a genuine one in flight. An intent that equals the pair's newest one, while
+   * Record an intent; it is due at once, or when those before it are settled. Intents for one (topic, callback) stay apart and
+   * are verified one by one, so a forged request cannot displace a genuine one in flight. An intent that equals the pair's newest one, while
    * that is not under way, is the same request again and adds nothing. Unsubscribing an unknown pair is not recorded.
    */
   addIntent(intent: NewIntent, now: Date): Promise<void>;
 
-  /** Claim due intents, oldest of each pair only, so that at most `perOrigin` are under way per callback origin. */
+  /**
+   * Claim due intents, oldest of each pair only, so that at most `perOrigin` are under way per callback origin. Resolves to
+   * fewer than there are if those are many, but to none only if there are none.
+   */
   claimIntents(limit: number, perOrigin: number, now: Date): Promise<readonly IntentClaim[]>;
 
   /**

@@ -12,7 +12,10 @@ export interface TopicStore {
    */
   ping(urls: readonly string[], minIntervalMs: number, now: Date): Promise<readonly string[]>;
 
-  /** Claim due fetches, earliest first, so that at most `perOrigin` run per origin. */
+  /**
+   * Claim due fetches, the origin with the earliest first, so that at most `perOrigin` run per origin. Resolves to fewer than
+   * there are if those are many, but to none only if there are none.
+   */
   claimFetches(limit: number, perOrigin: number, now: Date): Promise<readonly FetchClaim[]>;
 
   /**

@@ -15,7 +15,7 @@ export function createApplyIntent(db: Database): {
   const giveUp = createGiveUpLapsed(db);
   const find = db.connection.prepare<object, Existing>(
     `SELECT s.id, s.expires_at FROM subscriptions s JOIN topics t ON t.id = s.topic_id
-      WHERE s.callback = @callback AND t.url = @topic`,
+      WHERE s.callback = +@callback AND t.url = +@topic`,
   );
   const renew = db.connection.prepare(
     `UPDATE subscriptions SET secret = @secret, signature_method = @signatureMethod, verified_at = @verifiedAt,

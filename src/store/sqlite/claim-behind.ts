@@ -4,6 +4,7 @@ import type { CatchUpClaim } from "../../model/delivery.ts";
 import type { BehindStore } from "../behind-store.ts";
 import { createClaimDue } from "./claim-due.ts";
 import type { Database } from "./database.ts";
+import { claimables } from "./due-origins.ts";
 import { firstOwed } from "./first-owed.ts";
 import { type RecipientRow, toRecipient } from "./recipient-row.ts";
 
@@ -15,39 +16,31 @@ type ClaimedRow = {
   readonly retry_at: number;
 };
 
-const owesSomeone = `t.next <= t.newest
-    AND EXISTS (SELECT 1 FROM subscriptions s WHERE s.id = t.subscription_id AND s.expires_at > @now)`;
+const hasLease = "EXISTS (SELECT 1 FROM subscriptions s WHERE s.id = behind.subscription_id AND s.expires_at > @now)";
 const jumpToNewest = `next = ${firstOwed("next")}`;
 
 /** Claims of who is behind, and giving them back. */
 export function createClaimBehind(db: Database): Pick<BehindStore, "claimCatchUps" | "claimProbes" | "release"> {
   const { connection, write } = db;
-  const claim = createClaimDue<ClaimedRow>(db, {
-    name: "behind",
-    id: "subscription_id",
-    dueAt: "due_at",
-    owner: "owner",
-    where: owesSomeone,
-    whereOrigin: "NOT EXISTS (SELECT 1 FROM hosts h WHERE h.origin = o.origin)",
+  const toClaim = createToClaim(db);
+  const claimCatchUps = createClaimDue(db, {
+    table: claimables.behind,
+    where: hasLease,
     set: jumpToNewest,
+    toClaim,
   });
   const probe = connection.prepare<object, ClaimedRow>(
-    `UPDATE behind SET owner = @token, ${jumpToNewest}
-      WHERE subscription_id = (SELECT t.subscription_id FROM behind t WHERE t.origin = @origin AND t.owner IS NULL
-                                  AND ${owesSomeone} ORDER BY t.due_at LIMIT 1)
+    `UPDATE behind SET owner = @token, ${jumpToNewest} WHERE subscription_id =
+       (SELECT subscription_id FROM behind WHERE origin = +@origin AND ${claimables.behind.waits("behind")} AND ${hasLease}
+         ORDER BY due_at LIMIT 1)
      RETURNING *`,
   );
   const release = connection.prepare(
     `UPDATE behind SET owner = NULL, ${jumpToNewest} WHERE subscription_id = ? AND owner = ?`,
   );
-  const toClaim = createToClaim(db);
 
   return {
-    claimCatchUps: (limit, perOrigin, now, raised) =>
-      write(() => {
-        const { token, rows } = claim(limit, perOrigin, now, raised);
-        return rows.map((row) => toClaim(row, token));
-      }),
+    claimCatchUps,
     claimProbes: (origins, now) =>
       write(() => {
         const token = randomUUID();

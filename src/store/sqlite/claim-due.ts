@@ -2,104 +2,122 @@ import { randomUUID } from "node:crypto";
 
 import type { RaisedLimit } from "../behind-store.ts";
 import type { Database } from "./database.ts";
+import { type Claimable, dueOriginsOf } from "./due-origins.ts";
 
-/** A table whose rows fall due, count by origin, and are claimed by a token. */
-export type ClaimableTable = {
-  readonly name: string;
-  readonly id: string;
-  readonly dueAt: string;
-  readonly owner: string;
-  /** Further conditions on the row `t`. */
-  readonly where: string;
-  /** Condition on the origin `o`. */
-  readonly whereOrigin?: string;
+/** What claiming rows of one kind means. */
+export type ClaimDue<Row, Claim> = {
+  readonly table: Claimable;
+  /** Condition on the row: it may be claimed. Once it may not, it never may again. */
+  readonly where?: string;
   /** Further assignments. */
   readonly set?: string;
+  readonly toClaim: (row: Row, token: string) => Claim;
 };
 
-export type Claimed<Row> = { readonly token: string; readonly rows: readonly Row[] };
+type ClaimMost<Claim> = (
+  limit: number,
+  perOrigin: number,
+  now: Date,
+  raised?: readonly RaisedLimit[],
+) => Promise<readonly Claim[]>;
 
-/** How many of the earliest rows are looked at before the origins are. */
-const pageSize = 512;
+type OpenAt = { readonly origin: string; readonly open: number };
 
-type Parameters = {
-  readonly token: string;
-  readonly now: number;
-  readonly limit: number;
-  readonly perOrigin: number;
-  /** JSON: origins with another limit. */
-  readonly raised: string;
-  /** The highest limit of any origin. */
-  readonly highest: number;
-};
+/** Rows claimed, and origins gone to, in one write: more would hold up everything else. */
+const most = 100;
 
 /**
- * Claims due rows inside a write: in due order, at most `limit`, and so that not more rows of one origin are claimed at
- * a time than its limit says. It looks at the earliest rows; only when there are more than those, and they do not give
- * enough, does it go through the origins, so a long queue for one hides nobody and costs little.
+ * Claims due rows: origin by origin, that with the earliest row first, of each as many as its limit leaves room for, in
+ * due order. Resolves to fewer than there are if those are many, but to none only if there are none.
  */
-export function createClaimDue<Row>(
-  { connection }: Database,
-  table: ClaimableTable,
-): (limit: number, perOrigin: number, now: Date, raised?: readonly RaisedLimit[]) => Claimed<Row> {
-  const earliest = connection.prepare<Parameters, Row>(claimSql(table, earliestSql(table)));
-  const isPageFull = connection.prepare(
-    `SELECT 1 FROM ${table.name} WHERE ${table.dueAt} <= ? AND ${table.owner} IS NULL LIMIT 1 OFFSET ${pageSize}`,
-  );
-  const ofEveryOrigin = connection.prepare<Parameters, Row>(claimSql(table, everyOriginSql(table)));
+export function createClaimDue<Row, Claim>(db: Database, kind: ClaimDue<Row, Claim>): ClaimMost<Claim> {
+  const { openByOrigin, dueOrigins } = prepareOrigins(db, kind);
+  const claimAt = createClaimAt<Row>(db, kind);
 
-  return (limit, perOrigin, now, raised = []) => {
+  /** `undefined`: nothing yet, but there may be more. */
+  function claimSome(limit: number, now: number, roomAt: (at: OpenAt) => number): readonly Claim[] | undefined {
     const token = randomUUID();
-    const highest = raised.reduce((most, one) => Math.max(most, one.limit), perOrigin);
-    const parameters = { token, perOrigin, raised: JSON.stringify(raised), highest, now: now.getTime() };
-    const rows = earliest.all({ ...parameters, limit });
-    const left = limit - rows.length;
-    if (left === 0 || isPageFull.get(parameters.now) === undefined) return { token, rows };
-    return { token, rows: [...rows, ...ofEveryOrigin.all({ ...parameters, limit: left })] };
+    const open = new Map(openByOrigin.all().map((at) => [at.origin, at.open]));
+    // At least `most` of so many have room: where there is none, some are open.
+    const due = dueOrigins.all(now, most + open.size);
+    const places = due.map(({ origin }) => ({ origin, room: roomAt({ origin, open: open.get(origin) ?? 0 }) }));
+    const withRoom = places.filter(({ room }) => room > 0).slice(0, most);
+    const rows: Row[] = [];
+    let passedOver = 0;
+    for (const { origin, room } of withRoom) {
+      const count = Math.min(room, limit - rows.length);
+      if (count === 0 || passedOver >= most) break;
+      const claimed = claimAt({ origin, count, now, token });
+      rows.push(...claimed.rows);
+      passedOver += claimed.passedOver;
+    }
+    const isThrough = (withRoom.length < most && passedOver === 0) || limit <= 0;
+    return rows.length > 0 || isThrough ? rows.map((row) => kind.toClaim(row, token)) : undefined;
+  }
+
+  return async (limit, perOrigin, now, raised = []) => {
+    const limits = new Map(raised.map((one) => [one.origin, one.limit]));
+    const roomAt = ({ origin, open }: OpenAt) => (limits.get(origin) ?? perOrigin) - open;
+    for (;;) {
+      const claims = await db.write(() => claimSome(Math.min(limit, most), now.getTime(), roomAt));
+      if (claims !== undefined) return claims;
+    }
   };
 }
 
-/** Answered from the due index alone. */
-function earliestSql({ name, id, dueAt, owner, whereOrigin = "true" }: ClaimableTable): string {
-  return `
-    page AS MATERIALIZED (
-      SELECT * FROM (
-        SELECT ${id} AS id, origin, ${dueAt} AS due_at FROM ${name}
-         WHERE ${dueAt} <= @now AND ${owner} IS NULL ORDER BY ${dueAt} LIMIT ${pageSize}) o
-       WHERE ${whereOrigin})`;
+type At = { readonly origin: string; readonly count: number; readonly now: number; readonly token: string };
+
+/** Claims at one origin, and says when its next row is due. What may not be claimed goes to the end, once and for all. */
+function createClaimAt<Row>(db: Database, kind: ClaimDue<Row, unknown>) {
+  const { earliest, claim, passOver, first, update, remove } = prepareRows<Row>(db, kind);
+
+  return (at: At): { readonly rows: readonly Row[]; readonly passedOver: number } => {
+    const found = earliest.all(at);
+    const rows = found
+      .filter(({ may }) => may === 1)
+      .flatMap(({ id }) => claim.all({ id, now: at.now, token: at.token }));
+    const passedOver = rows.length < found.length ? passOver.run(at).changes : 0;
+    const next = first.get(at.origin);
+    if (next === undefined) remove.run(at.origin);
+    else update.run(next.due_at, at.origin);
+    return { rows, passedOver };
+  };
 }
 
-/** Skips from origin to origin along an index: SQLite has no loose index scan of its own. */
-function everyOriginSql({ name, id, dueAt, owner, where, whereOrigin = "true" }: ClaimableTable): string {
-  const next = (after: string) =>
-    `SELECT min(origin) FROM ${name} WHERE ${owner} IS NULL AND ${dueAt} IS NOT NULL ${after}`;
-  return `
-    origins(origin) AS (
-      ${next("")} UNION ALL
-      SELECT (${next("AND origin > o.origin")}) FROM origins o WHERE o.origin IS NOT NULL),
-    page AS MATERIALIZED (
-      SELECT p.${id} AS id, p.origin, p.${dueAt} AS due_at
-        FROM origins o LEFT JOIN busy b ON b.origin = o.origin LEFT JOIN raised r ON r.origin = o.origin
-        JOIN ${name} p ON p.${id} IN (
-          SELECT t.${id} FROM ${name} t
-           WHERE t.origin = o.origin AND t.${owner} IS NULL AND t.${dueAt} <= @now AND ${where}
-           ORDER BY t.${dueAt} LIMIT @highest)
-       WHERE coalesce(b.open, 0) < coalesce(r.most, @perOrigin) AND ${whereOrigin})`;
+// `+` before a parameter keeps SQLite from compiling the statement anew for each value of it.
+function prepareOrigins({ connection }: Database, { table }: Pick<ClaimDue<never, unknown>, "table">) {
+  const { name, owner } = table;
+  return {
+    openByOrigin: connection.prepare<[], OpenAt>(
+      `SELECT origin, count(*) AS open FROM ${name} WHERE ${owner} IS NOT NULL GROUP BY origin`,
+    ),
+    dueOrigins: connection.prepare<[number, number], { readonly origin: string }>(
+      `SELECT origin FROM ${dueOriginsOf(table)} WHERE due_at <= ? ORDER BY due_at, origin LIMIT +?`,
+    ),
+  };
 }
 
-function claimSql({ name, id, owner, where, set }: ClaimableTable, page: string): string {
-  return `
-    WITH RECURSIVE
-    busy AS MATERIALIZED (SELECT origin, count(*) AS open FROM ${name} WHERE ${owner} IS NOT NULL GROUP BY origin),
-    raised(origin, most) AS MATERIALIZED (SELECT value ->> 'origin', value ->> 'limit' FROM json_each(@raised)),
-    ${page},
-    placed AS (
-      SELECT p.id, p.due_at, coalesce(r.most, @perOrigin) AS most, coalesce(b.open, 0)
-             + row_number() OVER (PARTITION BY p.origin ORDER BY p.due_at, p.id) AS place
-        FROM page p LEFT JOIN busy b ON b.origin = p.origin LEFT JOIN raised r ON r.origin = p.origin
-             CROSS JOIN ${name} t
-       WHERE coalesce(b.open, 0) < coalesce(r.most, @perOrigin) AND t.${id} = p.id AND ${where})
-    UPDATE ${name} SET ${owner} = @token ${set ? `, ${set}` : ""}
-     WHERE ${id} IN (SELECT id FROM placed WHERE place <= most ORDER BY due_at, id LIMIT @limit)
-    RETURNING *`;
+function prepareRows<Row>({ connection }: Database, { table, where = "true", set }: ClaimDue<Row, unknown>) {
+  const { name, id, dueAt, owner, waits } = table;
+  const origins = dueOriginsOf(table);
+  const earliest = (columns: string, count: string) =>
+    `SELECT ${columns} FROM ${name} WHERE origin = +@origin AND ${waits(name)} AND ${dueAt} <= +@now
+      ORDER BY ${dueAt} LIMIT ${count}`;
+  return {
+    earliest: connection.prepare<At, { readonly id: number; readonly may: number }>(
+      earliest(`${id} AS id, ${where} AS may`, "+@count"),
+    ),
+    claim: connection.prepare<Omit<At, "origin" | "count"> & { readonly id: number }, Row>(
+      `UPDATE ${name} SET ${owner} = @token ${set ? `, ${set}` : ""} WHERE ${id} = @id RETURNING *`,
+    ),
+    passOver: connection.prepare<At>(
+      `UPDATE ${name} SET ${dueAt} = ${Number.MAX_SAFE_INTEGER}
+        WHERE ${id} IN (${earliest(id, `${most}`)}) AND NOT ${where}`,
+    ),
+    first: connection.prepare<[string], { readonly due_at: number }>(
+      `SELECT ${dueAt} AS due_at FROM ${name} WHERE origin = +? AND ${waits(name)} ORDER BY ${dueAt} LIMIT 1`,
+    ),
+    update: connection.prepare(`UPDATE ${origins} SET due_at = ? WHERE origin = ?`),
+    remove: connection.prepare(`DELETE FROM ${origins} WHERE origin = ?`),
+  };
 }

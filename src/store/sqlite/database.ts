@@ -6,6 +6,7 @@ import { drizzle } from "drizzle-orm/better-sqlite3";
 import { migrate } from "drizzle-orm/better-sqlite3/migrator";
 
 import { HubError } from "../../errors.ts";
+import { followDueOrigins } from "./due-origins.ts";
 import { firstOwed } from "./first-owed.ts";
 import { createGroupCommit } from "./group-commit.ts";
 import { lockFile } from "./lock-file.ts";
@@ -41,6 +42,7 @@ export function openDatabase(file: string, migrationsFolder: string): Database {
     setPragmas(connection);
     migrate(drizzle(connection), { migrationsFolder });
     voidClaims(connection);
+    followDueOrigins(connection);
     // From here on a wait would stop everything else: who is refused tries again.
     connection.pragma("busy_timeout = 50");
     return { connection, write: createGroupCommit(connection), close };

@@ -5,6 +5,7 @@ import type { IntentStore } from "../intent-store.ts";
 import { createApplyIntent } from "./apply-intent.ts";
 import { createClaimDue } from "./claim-due.ts";
 import type { Database } from "./database.ts";
+import { claimables } from "./due-origins.ts";
 
 type IntentRow = {
   readonly id: number;
@@ -24,14 +25,7 @@ type IntentRow = {
 
 export function createIntents(db: Database): IntentStore {
   const { connection, write } = db;
-  const claim = createClaimDue<IntentRow>(db, {
-    name: "intents",
-    id: "id",
-    dueAt: "due_at",
-    owner: "owner",
-    where: `NOT EXISTS (SELECT 1 FROM intents e
-               WHERE e.callback = t.callback AND e.topic = t.topic AND e.id < t.id AND e.due_at IS NOT NULL)`,
-  });
+  const claimIntents = createClaimDue(db, { table: claimables.intents, toClaim });
   const removeDropped = connection.prepare(
     "DELETE FROM intents WHERE id IN (SELECT id FROM intents WHERE dropped_at < ? LIMIT ?)",
   );
@@ -40,11 +34,7 @@ export function createIntents(db: Database): IntentStore {
 
   return {
     addIntent: (intent, now) => write(() => add(intent, now)),
-    claimIntents: (limit, perOrigin, now) =>
-      write(() => {
-        const { token, rows } = claim(limit, perOrigin, now);
-        return rows.map((row) => toClaim(row, token));
-      }),
+    claimIntents,
     settleIntent: (intent, decision, now) => write(() => settle(intent, decision, now)),
     removeDropped: (before, limit) => write(() => removeDropped.run(before.getTime(), limit).changes),
   };
@@ -52,18 +42,18 @@ export function createIntents(db: Database): IntentStore {
 
 function createAddIntent({ connection }: Database) {
   const newest = connection.prepare<object, IntentRow>(
-    `SELECT * FROM intents WHERE callback = @callback AND topic = @topic AND due_at IS NOT NULL
+    `SELECT * FROM intents WHERE callback = +@callback AND topic = +@topic AND dropped_at IS NULL
       ORDER BY id DESC LIMIT 1`,
   );
   const isSubscribed = connection.prepare(
     `SELECT 1 FROM subscriptions s JOIN topics t ON t.id = s.topic_id
-      WHERE s.callback = @callback AND t.url = @topic AND s.expires_at > @now`,
+      WHERE s.callback = +@callback AND t.url = +@topic AND s.expires_at > @now`,
   );
   const insert = connection.prepare(
     `INSERT INTO intents (mode, topic, topic_as_asked, callback, origin, secret, lease_seconds, verify_token,
                           signature_method, created_at, due_at)
      VALUES (@mode, @topic, @topicAsAsked, @callback, @origin, @secret, @leaseSeconds, @verifyToken,
-             @signatureMethod, @now, @now)`,
+             @signatureMethod, @now, @dueAt)`,
   );
 
   return (intent: NewIntent, date: Date): void => {
@@ -74,7 +64,8 @@ function createAddIntent({ connection }: Database) {
     const unknown = before === undefined && isSubscribed.get({ topic, callback, now }) === undefined;
     if (mode === "unsubscribe" && unknown) return;
     const { secret = null, verifyToken = null, signatureMethod = null } = intent;
-    insert.run({ ...intent, secret, verifyToken, signatureMethod, origin: originOf(callback), now });
+    const dueAt = before === undefined ? now : null;
+    insert.run({ ...intent, secret, verifyToken, signatureMethod, origin: originOf(callback), now, dueAt });
   };
 }
 
@@ -102,6 +93,10 @@ function createSettleIntent(db: Database) {
             dropped_at = ?, drop_reason = ? WHERE id = ?`,
   );
   const remove = connection.prepare("DELETE FROM intents WHERE id = ?");
+  const beginNext = connection.prepare(
+    `UPDATE intents SET due_at = created_at WHERE id =
+       (SELECT min(id) FROM intents WHERE callback = +@callback AND topic = +@topic AND dropped_at IS NULL)`,
+  );
   const { subscribe, unsubscribe } = createApplyIntent(db);
 
   return (claim: IntentClaim, decision: IntentDecision, now: Date): boolean => {
@@ -111,6 +106,7 @@ function createSettleIntent(db: Database) {
         if (claim.mode === "subscribe") subscribe(claim, decision.verifiedAt, now);
         else unsubscribe(claim);
         remove.run(claim.id);
+        beginNext.run({ callback: claim.callback, topic: claim.topic });
         break;
       case "retry":
         retry.run(decision.attempts, decision.at.getTime(), claim.id);
@@ -120,6 +116,7 @@ function createSettleIntent(db: Database) {
         break;
       case "drop":
         drop.run(now.getTime(), decision.reason, claim.id);
+        beginNext.run({ callback: claim.callback, topic: claim.topic });
         break;
     }
     return true;

@@ -27,15 +27,12 @@ export const topics = sqliteTable(
     fetchError: text("fetch_error"),
   },
   (t) => [
-    index("topics_due")
-      .on(t.fetchDueAt, t.origin)
-      .where(sql`fetch_owner is null and fetch_due_at is not null`),
     index("topics_fetching")
       .on(t.origin)
       .where(sql`fetch_owner is not null`),
-    index("topics_origin")
+    index("topics_waiting")
       .on(t.origin, t.fetchDueAt)
-      .where(sql`fetch_owner is null and fetch_due_at is not null`),
+      .where(sql`fetch_owner is null and fetch_due_at is not null and subscribers > 0`),
     index("topics_idle")
       .on(t.id)
       .where(sql`subscribers = 0`),
@@ -58,7 +55,7 @@ export const intents = sqliteTable(
     signatureMethod: text("signature_method"),
     createdAt: at("created_at").notNull(),
     attempts: integer("attempts").notNull().default(0),
-    /** Null once dropped. */
+    /** Null while an earlier one of its pair is pending, and once dropped. */
     dueAt: at("due_at"),
     owner: text("owner"),
     denial: text("denial"),
@@ -66,16 +63,13 @@ export const intents = sqliteTable(
     dropReason: text("drop_reason"),
   },
   (t) => [
-    index("intents_due")
-      .on(t.dueAt, t.origin)
-      .where(sql`owner is null and due_at is not null`),
     index("intents_pair")
       .on(t.callback, t.topic, t.id)
-      .where(sql`due_at is not null`),
+      .where(sql`dropped_at is null`),
     index("intents_verifying")
       .on(t.origin)
       .where(sql`owner is not null`),
-    index("intents_origin")
+    index("intents_waiting")
       .on(t.origin, t.dueAt)
       .where(sql`owner is null and due_at is not null`),
     index("intents_dropped")
@@ -122,7 +116,11 @@ export const publications = sqliteTable(
     publishedAt: at("published_at").notNull(),
     body: blob("body", { mode: "buffer" }).notNull(),
   },
-  (t) => [primaryKey({ columns: [t.topicId, t.seq] }), index("publications_at").on(t.publishedAt)],
+  (t) => [
+    primaryKey({ columns: [t.topicId, t.seq] }),
+    index("publications_at").on(t.publishedAt),
+    index("publications_topic_at").on(t.topicId, t.publishedAt, t.seq),
+  ],
 );
 
 /** A publication on its way: a cursor over the subscriptions, and the receipt's figures. */
@@ -164,14 +162,22 @@ export const fanOuts = sqliteTable(
 );
 
 /** Subscriptions being delivered to. Exists only while open. */
-export const chunks = sqliteTable("chunks", {
-  id: integer("id").primaryKey({ autoIncrement: true }),
-  topicId: integer("topic_id").notNull(),
-  seq: integer("seq").notNull(),
-  owner: text("owner"),
-  /** JSON: ids of the subscriptions still to do. */
-  todo: text("todo").notNull(),
-});
+export const chunks = sqliteTable(
+  "chunks",
+  {
+    id: integer("id").primaryKey({ autoIncrement: true }),
+    topicId: integer("topic_id").notNull(),
+    seq: integer("seq").notNull(),
+    owner: text("owner"),
+    /** JSON: ids of the subscriptions still to do. */
+    todo: text("todo").notNull(),
+  },
+  (t) => [
+    index("chunks_orphaned")
+      .on(t.topicId)
+      .where(sql`owner is null`),
+  ],
+);
 
 /** A subscription that is not up to date. */
 export const behind = sqliteTable(
@@ -196,15 +202,15 @@ export const behind = sqliteTable(
     owner: text("owner"),
   },
   (t) => [
-    index("behind_due")
-      .on(t.dueAt, t.origin)
-      .where(sql`owner is null`),
     index("behind_trying")
       .on(t.origin)
       .where(sql`owner is not null`),
-    index("behind_origin")
+    index("behind_waiting")
       .on(t.origin, t.dueAt)
-      .where(sql`owner is null`),
+      .where(sql`owner is null and next <= newest`),
+    index("behind_settled")
+      .on(t.dueAt)
+      .where(sql`owner is null and next > newest`),
     index("behind_hastened")
       .on(t.origin, t.hastenedBy)
       .where(sql`owner is null and hastened_by > 0`),

@@ -3,6 +3,7 @@ import type { FetchClaim, FetchOutcome, Topic, TopicPolicy } from "../../model/t
 import type { TopicStore } from "../topic-store.ts";
 import { createClaimDue } from "./claim-due.ts";
 import type { Database } from "./database.ts";
+import { claimables } from "./due-origins.ts";
 import { createPublish } from "./publish.ts";
 
 type TopicRow = {
@@ -30,14 +31,7 @@ export function createTopics(db: Database): TopicStore {
                                max(@now, coalesce(fetch_started_at, 0) + @minIntervalMs))
       WHERE url = @url AND subscribers > 0 RETURNING url`,
   );
-  const claim = createClaimDue<TopicRow>(db, {
-    name: "topics",
-    id: "id",
-    dueAt: "fetch_due_at",
-    owner: "fetch_owner",
-    where: "t.subscribers > 0",
-    set: "fetch_started_at = @now",
-  });
+  const claimFetches = createClaimDue(db, { table: claimables.topics, set: "fetch_started_at = @now", toClaim });
   const setPolicy = connection.prepare("UPDATE topics SET policy = ? WHERE url = ?");
   const removeIdle = connection.prepare(
     `DELETE FROM topics WHERE id IN
@@ -54,11 +48,7 @@ export function createTopics(db: Database): TopicStore {
     },
     ping: (urls, minIntervalMs, now) =>
       write(() => urls.filter((url) => ping.get({ url, minIntervalMs, now: now.getTime() }) !== undefined)),
-    claimFetches: (limit, perOrigin, now) =>
-      write(() => {
-        const { token, rows } = claim(limit, perOrigin, now);
-        return rows.map((row) => toClaim(row, token));
-      }),
+    claimFetches,
     settleFetch: (fetch, outcome, minIntervalMs, now) => write(() => settle(fetch, outcome, minIntervalMs, now)),
     setPolicy: (url, policy) =>
       write(() => {

@@ -28,9 +28,9 @@ CREATE TABLE `behind` (
 	FOREIGN KEY (`subscription_id`) REFERENCES `subscriptions`(`id`) ON UPDATE no action ON DELETE cascade
 );
 --> statement-breakpoint
-CREATE INDEX `behind_due` ON `behind` (`due_at`,`origin`) WHERE owner is null;--> statement-breakpoint
 CREATE INDEX `behind_trying` ON `behind` (`origin`) WHERE owner is not null;--> statement-breakpoint
-CREATE INDEX `behind_origin` ON `behind` (`origin`,`due_at`) WHERE owner is null;--> statement-breakpoint
+CREATE INDEX `behind_waiting` ON `behind` (`origin`,`due_at`) WHERE owner is null and next <= newest;--> statement-breakpoint
+CREATE INDEX `behind_settled` ON `behind` (`due_at`) WHERE owner is null and next > newest;--> statement-breakpoint
 CREATE INDEX `behind_hastened` ON `behind` (`origin`,`hastened_by`) WHERE owner is null and hastened_by > 0;--> statement-breakpoint
 CREATE INDEX `behind_topic` ON `behind` (`topic_id`,`next`);--> statement-breakpoint
 CREATE TABLE `chunks` (
@@ -41,6 +41,7 @@ CREATE TABLE `chunks` (
 	`todo` text NOT NULL
 );
 --> statement-breakpoint
+CREATE INDEX `chunks_orphaned` ON `chunks` (`topic_id`) WHERE owner is null;--> statement-breakpoint
 CREATE TABLE `fan_outs` (
 	`topic_id` integer NOT NULL,
 	`seq` integer NOT NULL,
@@ -89,10 +90,9 @@ CREATE TABLE `intents` (
 	`drop_reason` text
 );
 --> statement-breakpoint
-CREATE INDEX `intents_due` ON `intents` (`due_at`,`origin`) WHERE owner is null and due_at is not null;--> statement-breakpoint
-CREATE INDEX `intents_pair` ON `intents` (`callback`,`topic`,`id`) WHERE due_at is not null;--> statement-breakpoint
+CREATE INDEX `intents_pair` ON `intents` (`callback`,`topic`,`id`) WHERE dropped_at is null;--> statement-breakpoint
 CREATE INDEX `intents_verifying` ON `intents` (`origin`) WHERE owner is not null;--> statement-breakpoint
-CREATE INDEX `intents_origin` ON `intents` (`origin`,`due_at`) WHERE owner is null and due_at is not null;--> statement-breakpoint
+CREATE INDEX `intents_waiting` ON `intents` (`origin`,`due_at`) WHERE owner is null and due_at is not null;--> statement-breakpoint
 CREATE INDEX `intents_dropped` ON `intents` (`dropped_at`) WHERE dropped_at is not null;--> statement-breakpoint
 CREATE TABLE `publications` (
 	`topic_id` integer NOT NULL,
@@ -106,6 +106,7 @@ CREATE TABLE `publications` (
 );
 --> statement-breakpoint
 CREATE INDEX `publications_at` ON `publications` (`published_at`);--> statement-breakpoint
+CREATE INDEX `publications_topic_at` ON `publications` (`topic_id`,`published_at`,`seq`);--> statement-breakpoint
 CREATE TABLE `pulse` (
 	`id` integer PRIMARY KEY NOT NULL,
 	`at` integer NOT NULL
@@ -146,7 +147,6 @@ CREATE TABLE `topics` (
 );
 --> statement-breakpoint
 CREATE UNIQUE INDEX `topics_url_unique` ON `topics` (`url`);--> statement-breakpoint
-CREATE INDEX `topics_due` ON `topics` (`fetch_due_at`,`origin`) WHERE fetch_owner is null and fetch_due_at is not null;--> statement-breakpoint
 CREATE INDEX `topics_fetching` ON `topics` (`origin`) WHERE fetch_owner is not null;--> statement-breakpoint
-CREATE INDEX `topics_origin` ON `topics` (`origin`,`fetch_due_at`) WHERE fetch_owner is null and fetch_due_at is not null;--> statement-breakpoint
+CREATE INDEX `topics_waiting` ON `topics` (`origin`,`fetch_due_at`) WHERE fetch_owner is null and fetch_due_at is not null and subscribers > 0;--> statement-breakpoint
 CREATE INDEX `topics_idle` ON `topics` (`id`) WHERE subscribers = 0;
