@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 
 import type { ChunkClaim } from "../../model/delivery.ts";
+import type { Recipient } from "../../model/subscription.ts";
 import type { Database } from "./database.ts";
 import { createPassOverLapsed } from "./give-up.ts";
 import { type RecipientRow, toRecipient } from "./recipient-row.ts";
@@ -38,15 +39,12 @@ export function createCutChunk(db: Database): (except: readonly number[], now: n
     const until = fanOut.wrapped ? fanOut.start : Number.MAX_SAFE_INTEGER;
     const members = page.all(topicId, fanOut.cursor, until, chunkSize);
     const entitled = members.filter((member) => member.first_seq <= seq);
-    const owed = entitled.filter((member) => member.expires_at > now);
-    const lapsed = entitled.filter((member) => member.expires_at <= now).map(({ id }) => id);
-    passOverLapsed(lapsed, { topicId, seq }, new Date(now));
+    const owed = passOverLapsed(entitled, { topicId, seq }, new Date(now));
     const handed = handOver(fanOut, owed);
     const recipients = owed.filter((member) => !handed.has(member.id)).map(toRecipient);
     const token = randomUUID();
-    const todo = JSON.stringify(recipients.map((recipient) => recipient.subscriptionId));
     const opens = recipients.length > 0;
-    const id = opens ? Number(insert.run(topicId, seq, token, todo).lastInsertRowid) : 0;
+    const id = opens ? Number(insert.run(topicId, seq, token, toTodo(recipients)).lastInsertRowid) : 0;
     advance.run({ ...whereNext(fanOut, members), topicId, seq, now, opens: Number(opens), handed: handed.size });
     if (!opens) return { kind: "cut" };
     return {
@@ -54,6 +52,11 @@ export function createCutChunk(db: Database): (except: readonly number[], now: n
       chunk: { id, token, topicId, seq, recipients, logSuccesses: logsSuccesses(fanOut) },
     };
   };
+}
+
+/** The ids still to do, as the column says it. */
+export function toTodo(recipients: readonly Recipient[]): string {
+  return JSON.stringify(recipients.map((recipient) => recipient.subscriptionId));
 }
 
 /** On topics of 1000 subscribers and more one log record stands for all successes of a chunk (DESIGN 4). */
@@ -96,7 +99,7 @@ function prepare({ connection }: Database) {
     ),
     page: connection.prepare<[number, number, number, number], Member>(
       `SELECT id, callback, secret, signature_method, generation, first_seq, expires_at FROM subscriptions
-        WHERE topic_id = ? AND id > ? AND id <= ? ORDER BY id LIMIT ?`,
+        WHERE topic_id = +? AND id > +? AND id <= +? ORDER BY id LIMIT +?`,
     ),
     insert: connection.prepare("INSERT INTO chunks (topic_id, seq, owner, todo) VALUES (?, ?, ?, ?)"),
     advance: connection.prepare(

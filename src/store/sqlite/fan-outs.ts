@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import type { ChunkClaim } from "../../model/delivery.ts";
 import type { FanOutProgress, FanOutStore } from "../fan-out-store.ts";
 import { createCheckpoint } from "./checkpoint.ts";
-import { createCutChunk, logsSuccesses } from "./cut-chunk.ts";
+import { createCutChunk, logsSuccesses, toTodo } from "./cut-chunk.ts";
 import type { Database } from "./database.ts";
 import { createPassOverLapsed } from "./give-up.ts";
 import { read } from "./group-commit.ts";
@@ -59,10 +59,11 @@ type Orphan = {
 /** Takes over a chunk nobody owns, with what is left of it. Who has unsubscribed since is no longer in it. */
 function createReclaim(db: Database): (now: Date) => ChunkClaim | undefined {
   const { connection } = db;
-  const claim = connection.prepare<[string], Orphan>(
-    `UPDATE chunks SET owner = ? WHERE id = (SELECT id FROM chunks WHERE owner IS NULL ORDER BY id LIMIT 1)
-     RETURNING id, topic_id, seq, todo, (SELECT subscribers FROM topics WHERE id = topic_id) AS subscribers`,
+  const orphan = connection.prepare<[], Orphan>(
+    `SELECT id, topic_id, seq, todo, (SELECT subscribers FROM topics WHERE id = topic_id) AS subscribers FROM chunks
+      WHERE owner IS NULL ORDER BY topic_id, id LIMIT 1`,
   );
+  const claim = connection.prepare("UPDATE chunks SET owner = ?, todo = ? WHERE id = ?");
   const members = connection.prepare<[string], RecipientRow & { readonly expires_at: number }>(
     `SELECT id, callback, secret, signature_method, generation, expires_at FROM subscriptions
       WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id`,
@@ -70,18 +71,12 @@ function createReclaim(db: Database): (now: Date) => ChunkClaim | undefined {
   const passOverLapsed = createPassOverLapsed(db);
 
   return (now) => {
-    const token = randomUUID();
-    const row = claim.get(token);
+    const row = orphan.get();
     if (row === undefined) return undefined;
     const { id, topic_id: topicId, seq } = row;
-    const left = members.all(row.todo);
-    const lapsed = left.filter((member) => member.expires_at <= now.getTime());
-    passOverLapsed(
-      lapsed.map((member) => member.id),
-      { topicId, seq },
-      now,
-    );
-    const recipients = left.filter((member) => !lapsed.includes(member)).map(toRecipient);
+    const recipients = passOverLapsed(members.all(row.todo), { topicId, seq }, now).map(toRecipient);
+    const token = randomUUID();
+    claim.run(token, toTodo(recipients), id);
     return { id, token, topicId, seq, recipients, logSuccesses: logsSuccesses(row) };
   };
 }

@@ -1,6 +1,7 @@
 import type { PublicationKey } from "../../model/publication.ts";
 import { createLogAttempt } from "./attempts.ts";
 import type { Database } from "./database.ts";
+import { firstOwed } from "./first-owed.ts";
 
 type Owed = {
   readonly subscription_id: number;
@@ -10,6 +11,8 @@ type Owed = {
   readonly attempts: number;
 };
 
+type Leased = { readonly id: number; readonly expires_at: number };
+
 /**
  * Gives up what waiting rows owe of publications older than `before`, inside a write. The oldest first; those that are
  * claimed come later, when their attempt has ended.
@@ -17,8 +20,9 @@ type Owed = {
 export function createGiveUpOld(db: Database): (before: number, limit: number, now: Date) => number {
   const { connection } = db;
   const owed = connection.prepare<object, Owed & { readonly seq: number }>(
-    `SELECT b.*, (SELECT max(p.seq) FROM publications p
-                   WHERE p.topic_id = b.topic_id AND p.seq BETWEEN b.next AND b.newest AND p.published_at < @before) AS seq
+    `SELECT b.*, max(b.next, min(b.newest,
+              (SELECT p.seq FROM publications p WHERE p.topic_id = b.topic_id AND p.published_at < @before
+                ORDER BY p.published_at DESC, p.seq DESC LIMIT 1))) AS seq
        FROM publications old CROSS JOIN behind b ON b.topic_id = old.topic_id AND b.next = old.seq
       WHERE old.published_at < @before AND b.owner IS NULL AND b.next <= b.newest LIMIT @limit`,
   );
@@ -39,14 +43,14 @@ export function createGiveUpOld(db: Database): (before: number, limit: number, n
 export function createGiveUpLapsed(db: Database): (subscriptionId: number, now: Date) => void {
   // Whoever owns the delivery (engine-protocol 1): its behind row, a chunk that nobody works on, or no one yet.
   const owed = db.connection.prepare<object, Owed>(
-    `SELECT subscription_id, topic_id, next, newest, attempts FROM behind
-      WHERE subscription_id = @id AND next <= newest
+    `SELECT subscription_id, topic_id, ${firstOwed("next")} AS next, newest, attempts FROM behind
+      WHERE subscription_id = +@id AND next <= newest
      UNION ALL
      SELECT s.id, c.topic_id, c.seq, c.seq, 0 FROM subscriptions s JOIN chunks c ON c.topic_id = s.topic_id
-      WHERE s.id = @id AND c.owner IS NULL AND EXISTS (SELECT 1 FROM json_each(c.todo) WHERE value = @id)
+      WHERE s.id = +@id AND c.owner IS NULL AND EXISTS (SELECT 1 FROM json_each(c.todo) WHERE value = +@id)
      UNION ALL
      SELECT s.id, f.topic_id, f.seq, f.seq, 0 FROM subscriptions s JOIN fan_outs f ON f.topic_id = s.topic_id
-      WHERE s.id = @id AND f.cut_done = 0 AND f.seq >= s.first_seq
+      WHERE s.id = +@id AND f.done = 0 AND f.cut_done = 0 AND f.seq >= s.first_seq
         AND CASE WHEN f.wrapped THEN s.id > f.cursor AND s.id <= f.start ELSE s.id > f.cursor OR s.id <= f.start END`,
   );
   const record = createRecordGivenUp(db);
@@ -56,14 +60,19 @@ export function createGiveUpLapsed(db: Database): (subscriptionId: number, now: 
   };
 }
 
-/** Records that a delivery came too late for a lease, inside the write that passes over it. */
-export function createPassOverLapsed(db: Database): (ids: readonly number[], key: PublicationKey, now: Date) => void {
+/** Keeps those whose lease runs; for the others records, inside the write, that the delivery comes too late. */
+export function createPassOverLapsed(
+  db: Database,
+): <M extends Leased>(members: readonly M[], key: PublicationKey, now: Date) => readonly M[] {
   const record = createRecordGivenUp(db);
 
-  return (ids, { topicId, seq }, now) => {
-    for (const id of ids) {
-      record({ subscription_id: id, topic_id: topicId, next: seq, newest: seq, attempts: 0 }, "the lease ended", now);
-    }
+  return (members, { topicId, seq }, now) => {
+    const owed = { topic_id: topicId, next: seq, newest: seq, attempts: 0 };
+    return members.filter(({ id, expires_at }) => {
+      const isLapsed = expires_at <= now.getTime();
+      if (isLapsed) record({ ...owed, subscription_id: id }, "the lease ended", now);
+      return !isLapsed;
+    });
   };
 }
 

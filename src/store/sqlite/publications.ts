@@ -13,19 +13,16 @@ type PublicationRow = {
   readonly body: Buffer;
 };
 
-export function createPublications({ connection, write }: Database): PublicationStore {
+/** Publications looked at in one write: those that are kept may be many. */
+const pageSize = 1000;
+
+export function createPublications(db: Database): PublicationStore {
+  const { connection, write } = db;
   const byKey = connection.prepare<[number, number], PublicationRow>(
     `SELECT p.*, t.url AS topic_url FROM publications p JOIN topics t ON t.id = p.topic_id
       WHERE p.topic_id = ? AND p.seq = ?`,
   );
-  // While an earlier publication is on its way, somebody may yet fall behind with that one and be owed all that follow.
-  const removeSettled = connection.prepare(
-    `DELETE FROM publications WHERE rowid IN
-       (SELECT p.rowid FROM publications p CROSS JOIN fan_outs f ON f.topic_id = p.topic_id AND f.seq = p.seq AND f.done = 1
-         WHERE NOT EXISTS (SELECT 1 FROM behind b WHERE b.topic_id = p.topic_id AND b.next <= p.seq)
-           AND NOT EXISTS (SELECT 1 FROM fan_outs e WHERE e.topic_id = p.topic_id AND e.seq < p.seq AND e.done = 0)
-         LIMIT ?)`,
-  );
+  const removeSettledAfter = createRemoveSettledAfter(db);
 
   return {
     load: (key) =>
@@ -35,7 +32,46 @@ export function createPublications({ connection, write }: Database): Publication
           throw new HubError("not_found", `publication ${key.seq} of topic ${key.topicId} is gone`);
         return toPublication(key, row);
       }),
-    removeSettled: (limit) => write(() => removeSettled.run(limit).changes),
+    async removeSettled(limit) {
+      let removed = 0;
+      for (let after: PublicationKey | undefined = beforeAll; after !== undefined && removed < limit;) {
+        const from: PublicationKey = after;
+        const page = await write(() => removeSettledAfter(from, limit - removed));
+        removed += page.removed;
+        after = page.last;
+      }
+      return removed;
+    },
+  };
+}
+
+const beforeAll: PublicationKey = { topicId: 0, seq: 0 };
+const afterAll: PublicationKey = { topicId: Number.MAX_SAFE_INTEGER, seq: 0 };
+
+/** `last` is where the page ends; absent when nothing comes after it. */
+function createRemoveSettledAfter({ connection }: Database) {
+  const lastOfPage = connection.prepare<object, PublicationKey>(
+    `SELECT topic_id AS topicId, seq FROM publications WHERE (topic_id, seq) > (+@topicId, +@seq)
+      ORDER BY topic_id, seq LIMIT 1 OFFSET ${pageSize - 1}`,
+  );
+  // While an earlier publication is on its way, somebody may yet fall behind with that one and be owed all that follow.
+  const remove = connection.prepare(
+    `DELETE FROM publications WHERE rowid IN
+       (SELECT p.rowid FROM publications p CROSS JOIN fan_outs f ON f.topic_id = p.topic_id AND f.seq = p.seq AND f.done = 1
+         WHERE (p.topic_id, p.seq) > (+@topicId, +@seq) AND (p.topic_id, p.seq) <= (+@lastTopicId, +@lastSeq)
+           AND NOT EXISTS (SELECT 1 FROM behind b WHERE b.topic_id = p.topic_id AND b.next <= p.seq)
+           AND NOT EXISTS (SELECT 1 FROM fan_outs e WHERE e.topic_id = p.topic_id AND e.seq < p.seq AND e.done = 0)
+         LIMIT +@limit)`,
+  );
+
+  return (
+    after: PublicationKey,
+    limit: number,
+  ): { readonly removed: number; readonly last: PublicationKey | undefined } => {
+    const last = lastOfPage.get(after);
+    const until = last ?? afterAll;
+    const removed = remove.run({ ...after, lastTopicId: until.topicId, lastSeq: until.seq, limit }).changes;
+    return { removed, last };
   };
 }
 

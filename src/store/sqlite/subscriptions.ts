@@ -20,10 +20,12 @@ export function createSubscriptions(db: Database): SubscriptionStore {
   const { connection, write } = db;
   const byPair = connection.prepare<[string, string], SubscriptionRow>(
     `SELECT s.*, t.url AS topic FROM subscriptions s JOIN topics t ON t.id = s.topic_id
-      WHERE t.url = ? AND s.callback = ?`,
+      WHERE t.url = +? AND s.callback = +?`,
   );
+  // Not while an orphaned chunk may hold them: whoever takes it over records what they are owed.
   const lapsed = connection.prepare<[number, number], { readonly id: number }>(
-    "SELECT id FROM subscriptions WHERE expires_at <= ? ORDER BY expires_at LIMIT ?",
+    `SELECT id FROM (SELECT id, topic_id FROM subscriptions WHERE expires_at <= ? ORDER BY expires_at LIMIT ?) lapsed
+      WHERE NOT EXISTS (SELECT 1 FROM chunks c WHERE c.topic_id = lapsed.topic_id AND c.owner IS NULL)`,
   );
   const end = createEndSubscription(db);
   const giveUp = createGiveUpLapsed(db);
