@@ -55,13 +55,10 @@ export function createClaimDue<Row, Claim>(db: Database, kind: ClaimDue<Row, Cla
     return rows.length > 0 || isThrough ? rows.map((row) => kind.toClaim(row, token)) : undefined;
   }
 
-  return async (limit, perOrigin, now, raised = []) => {
+  return (limit, perOrigin, now, raised = []) => {
     const limits = new Map(raised.map((one) => [one.origin, one.limit]));
     const roomAt = ({ origin, open }: OpenAt) => (limits.get(origin) ?? perOrigin) - open;
-    for (;;) {
-      const claims = await db.write(() => claimSome(Math.min(limit, most), now.getTime(), roomAt));
-      if (claims !== undefined) return claims;
-    }
+    return db.writeUntil(() => claimSome(Math.min(limit, most), now.getTime(), roomAt));
   };
 }
 

@@ -21,6 +21,9 @@ export type Database = {
    * rejects; when the commit fails, all of them are.
    */
   readonly write: <T>(work: () => T) => Promise<T>;
+
+  /** The same, turn after turn until `work` returns something: what has much to do lets others in between. */
+  readonly writeUntil: <T>(work: () => T | undefined) => Promise<T>;
   readonly close: () => void;
 };
 
@@ -45,7 +48,7 @@ export function openDatabase(file: string, migrationsFolder: string): Database {
     followDueOrigins(connection);
     // From here on a wait would stop everything else: who is refused tries again.
     connection.pragma("busy_timeout = 50");
-    return { connection, write: createGroupCommit(connection), close };
+    return { connection, ...createGroupCommit(connection), close };
   } catch (cause) {
     close();
     const reason = cause instanceof Error ? cause.message : String(cause);

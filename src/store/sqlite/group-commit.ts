@@ -1,16 +1,20 @@
 import type SqliteDatabase from "better-sqlite3";
 
 import { HubError } from "../../errors.ts";
+import type { Database } from "./database.ts";
 
 type Job = {
   readonly run: () => void;
-  readonly settle: () => void;
+  /** False: it is not through, and goes on in the next turn. */
+  readonly settle: () => boolean;
   readonly fail: (error: unknown) => void;
   error: unknown;
 };
 
+export type GroupCommit = Pick<Database, "write" | "writeUntil">;
+
 /** Gathers the writes of one turn of the event loop into one commit, so that a flush to disk serves them all. */
-export function createGroupCommit(connection: SqliteDatabase.Database): <T>(work: () => T) => Promise<T> {
+export function createGroupCommit(connection: SqliteDatabase.Database): GroupCommit {
   let waiting: Job[] = [];
   const runAll = connection.transaction((jobs: readonly Job[], isolate: (run: () => void) => void) => {
     for (const job of jobs) runIsolated(job, isolate);
@@ -30,20 +34,35 @@ export function createGroupCommit(connection: SqliteDatabase.Database): <T>(work
       return;
     }
     for (const job of jobs) {
-      if (job.error === undefined) job.settle();
-      else job.fail(job.error);
+      if (job.error !== undefined) job.fail(job.error);
+      else if (!job.settle()) add(job);
     }
   }
 
-  return (work) =>
-    new Promise((resolve, reject) => {
-      let value: ReturnType<typeof work>;
+  function add(job: Job): void {
+    if (waiting.length === 0) setImmediate(commit);
+    waiting.push(job);
+  }
+
+  function enqueue<T, U extends T>(work: () => T, isThrough: (value: T) => value is U): Promise<U> {
+    return new Promise((resolve, reject) => {
+      let value: T;
       const run = () => {
         value = assertSynchronous(work());
       };
-      if (waiting.length === 0) setImmediate(commit);
-      waiting.push({ run, settle: () => resolve(value), fail: reject, error: undefined });
+      const settle = () => {
+        if (!isThrough(value)) return false;
+        resolve(value);
+        return true;
+      };
+      add({ run, settle, fail: reject, error: undefined });
     });
+  }
+
+  return {
+    write: <T>(work: () => T) => enqueue(work, (_value): _value is T => true),
+    writeUntil: <T>(work: () => T | undefined) => enqueue(work, (value): value is T => value !== undefined),
+  };
 }
 
 /** A failure undoes the job's own savepoint only; one that ended the whole transaction is not to be gone on from. */
