@@ -17,12 +17,13 @@ export async function claimCatchUps(deps: ClaimCatchUpsDeps, free: number, now: 
   const room = Math.min(free, deps.departures.retryRoom);
   if (room === 0) return [];
   const probes = await claimProbes(deps, room, now);
-  if (probes.length === room) return probes;
+  // At once: should the store refuse what else there is to claim, these would be lost.
+  if (probes.length > 0) return probes;
   const { departures, hosts, behind } = deps;
   const raised = hosts.fast().map((origin) => ({ origin, limit: departures.retryPace(origin) }));
   const slowest = Math.min(slowestPace, Math.ceil(deps.perOrigin / 2));
-  const claims = await behind.claimCatchUps(room - probes.length, slowest, now, raised);
-  return [...probes, ...claims.map((claim) => ({ claim, isProbe: false }))];
+  const claims = await behind.claimCatchUps(room, slowest, now, raised);
+  return claims.map((claim) => ({ claim, isProbe: false }));
 }
 
 async function claimProbes({ behind, hosts }: ClaimCatchUpsDeps, room: number, now: Date): Promise<CatchUp[]> {
