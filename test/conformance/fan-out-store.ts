@@ -124,6 +124,31 @@ export function describeFanOutStore(open: OpenStore): void {
     });
   });
 
+  describe("topics left out of cutting", () => {
+    test("are not cut, however long the others take, and are when they are left out no more", async () => {
+      await using opened = await open();
+      const { store } = opened;
+      await subscribe(store);
+      await subscribe(store, { topic: other });
+      const { topicId: first } = await publish(store);
+      const { topicId: second } = await publish(store, other);
+      expect(await store.fanOuts.claimChunk(start, [first, second, 99])).toEqual({ kind: "idle" });
+      expect(await store.fanOuts.claimChunk(start, [first])).toMatchObject({ chunk: { topicId: second } });
+      expect(await store.fanOuts.claimChunk(start, [first])).toEqual({ kind: "idle" });
+      expect(await store.fanOuts.claimChunk(start, [second])).toMatchObject({ chunk: { topicId: first } });
+    });
+
+    test("have their chunks claimed all the same when the owner is gone", async () => {
+      await using opened = await open();
+      await subscribe(opened.store);
+      const { topicId } = await publish(opened.store);
+      const { id } = await cut(opened.store);
+      await opened.crash();
+      const claimed = await opened.store.fanOuts.claimChunk(start, [topicId]);
+      expect(claimed).toMatchObject({ kind: "chunk", chunk: { id, topicId } });
+    });
+  });
+
   describe("a chunk whose owner is gone", () => {
     test("is claimed again before anything is cut, with exactly what it has left to do", async () => {
       await using opened = await open();

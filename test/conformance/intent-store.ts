@@ -182,6 +182,37 @@ export function describeIntentStore(open: OpenStore): void {
       expect(claimed.toSorted()).toEqual(["a.example", "a.example", "b.example"]);
     });
 
+    test("of a pair with a long line leave room for the others, and all of it comes in turn", async () => {
+      await using opened = await open();
+      const { store } = opened;
+      const line = Array.from({ length: 300 }, (_, i) => intent({ leaseSeconds: i }));
+      await Promise.all(line.map((one) => store.intents.addIntent(one, start)));
+      await store.intents.addIntent(intent({ callback: `${callback}?2` }), after(1));
+      const first = await store.intents.claimIntents(plenty, 10, after(1));
+      expect(first.map((claim) => claim.callback)).toEqual([callback, `${callback}?2`]);
+      expect(await store.intents.claimIntents(plenty, 10, after(1))).toEqual([]);
+
+      const leases: number[] = [];
+      for (let claim = first[0]; claim; [claim] = await store.intents.claimIntents(plenty, 10, after(1))) {
+        leases.push(claim.leaseSeconds);
+        await store.intents.settleIntent(claim, { next: "drop", reason: "refused" }, after(1));
+      }
+      expect(leases).toEqual(line.map((one) => one.leaseSeconds));
+    });
+
+    test("keep the line of a pair over a crash", async () => {
+      await using opened = await open();
+      for (const leaseSeconds of [100, 200, 300]) await opened.store.intents.addIntent(intent({ leaseSeconds }), start);
+      await claimIntent(opened.store);
+      for (const leaseSeconds of [100, 200, 300]) {
+        await opened.crash();
+        const claim = await claimIntent(opened.store);
+        expect(claim.leaseSeconds).toBe(leaseSeconds);
+        await opened.store.intents.settleIntent(claim, { next: "apply", verifiedAt: start }, start);
+      }
+      expect(await opened.store.subscriptions.find(topic, callback)).toMatchObject({ expiresAt: after(300_000) });
+    });
+
     test("are void after a crash, which counts as no try: the intent is due again, a late decision is refused", async () => {
       await using opened = await open();
       await opened.store.intents.addIntent(intent(), start);

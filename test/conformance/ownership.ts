@@ -169,6 +169,25 @@ export function describeOwnership(open: OpenStore): void {
       expect(await deliverAll(store)).toEqual([`${id}: 4`]);
     });
 
+    test.each(["claim", "probe"])(
+      "a policy that changes to `latest`: a %s is about the newest that was missed",
+      async (by) => {
+        await using opened = await open();
+        const { store } = opened;
+        const { claim } = await oneBehind(store, "every");
+        await store.behind.release(claim);
+        for (let i = 0; i < 2; i += 1) {
+          await publish(store);
+          expect(await nextChunk(store)).toBeUndefined();
+        }
+        await store.topics.setPolicy(topic, "latest");
+        const origins = [new URL(callback).origin];
+        const [next] = by === "claim" ? [await claimCatchUp(store)] : await store.behind.claimProbes(origins, start);
+        expect(next).toMatchObject({ seq: 3 });
+        expect(await store.publications.removeSettled(plenty)).toBe(2);
+      },
+    );
+
     test("a policy that changes to `every` asks for nothing that is gone", async () => {
       await using opened = await open();
       const { store } = opened;

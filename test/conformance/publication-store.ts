@@ -8,16 +8,19 @@ import {
   claimFetch,
   close,
   cut,
+  cutAll,
   deliverAll,
   failNext,
   failure,
   found,
   idsOf,
+  intent,
   nextChunk,
   type OpenStore,
   plenty,
   publish,
   record,
+  settleIntents,
   start,
   subscribe,
   topic,
@@ -151,6 +154,31 @@ export function describePublicationStore(open: OpenStore): void {
         expect(await store.publications.load(claim)).toMatchObject({ seq });
         await store.behind.settleCatchUp(claim, { kind: "delivered" }, record(claim), start);
         await store.publications.removeSettled(plenty);
+      }
+    });
+
+    test("goes although there are many that are kept", async () => {
+      await using opened = await open();
+      const { store } = opened;
+      const urls = Array.from({ length: 1200 }, (_, i) => `https://blog-${i}.example/`);
+      await Promise.all(urls.map((url) => store.intents.addIntent(intent({ topic: url }), start)));
+      await settleIntents(store, { next: "apply", verifiedAt: start });
+      await store.topics.ping(urls, 0, start);
+      for (let claims = await claimFetches(); claims.length > 0; claims = await claimFetches()) {
+        await Promise.all(claims.map((claim) => store.topics.settleFetch(claim, changed(), 0, start)));
+      }
+      const chunks = (await cutAll(store)).toSorted((one, other) => one.topicId - other.topicId);
+      const kept = chunks.slice(0, -3);
+      await Promise.all(kept.map((one) => close(store, one, { behind: idsOf(one).map((id) => failure(id)) })));
+      await Promise.all(chunks.slice(-3).map((one) => close(store, one)));
+
+      expect(await store.publications.removeSettled(2)).toBe(2);
+      expect(await store.publications.removeSettled(plenty)).toBe(1);
+      expect(await store.publications.removeSettled(plenty)).toBe(0);
+      for (const one of kept.slice(-2)) expect(await store.publications.load(one)).toMatchObject({ seq: 1 });
+
+      function claimFetches() {
+        return store.topics.claimFetches(plenty, plenty, start);
       }
     });
 

@@ -6,6 +6,7 @@ import type {
   FallBehind,
   Wait,
 } from "../../src/model/delivery.ts";
+import type { ShutHost } from "../../src/model/host.ts";
 import type { IntentClaim, IntentDecision, NewIntent } from "../../src/model/intent.ts";
 import type { PublicationKey } from "../../src/model/publication.ts";
 import type { Subscription } from "../../src/model/subscription.ts";
@@ -124,6 +125,11 @@ export async function cutAll(store: Store, now = start): Promise<readonly ChunkC
   return chunks;
 }
 
+/** That the breaker of an origin is open. */
+export function shut(origin: string, trips = 1, ms = 30_000): ShutHost {
+  return { origin, trips, until: after(ms) };
+}
+
 export function idsOf({ recipients }: Pick<ChunkClaim, "recipients">): readonly number[] {
   return recipients.map((recipient) => recipient.subscriptionId);
 }
@@ -156,8 +162,47 @@ export async function failNext(store: Store, more: Partial<FallBehind> = {}): Pr
   return chunk;
 }
 
+/** Who is to be behind, and how. */
+export type Behind = Partial<FallBehind> & Partial<Pick<NewIntent, "leaseSeconds">> & Pick<NewIntent, "callback">;
+
+/** Subscribes all of them, publishes once, and has each fail in its own way. Resolves to their ids. */
+export async function fallBehind(store: Store, all: readonly Behind[]): Promise<readonly number[]> {
+  const wanted = all.map(({ callback: one, leaseSeconds = 864_000 }) => intent({ callback: one, leaseSeconds }));
+  await Promise.all(wanted.map((one) => store.intents.addIntent(one, start)));
+  await settleIntents(store, { next: "apply", verifiedAt: start });
+  await publish(store);
+  const ways = new Map(all.map((one) => [one.callback, one]));
+  for (const chunk of await cutAll(store)) {
+    const behind = chunk.recipients.flatMap(({ subscriptionId, callback: one }) => {
+      const way = ways.get(one);
+      return way === undefined ? [] : [failure(subscriptionId, { ...pickWait(way), token: way.token })];
+    });
+    await close(store, chunk, { behind });
+  }
+  return Promise.all(all.map(async (one) => found(await store.subscriptions.find(topic, one.callback)).id));
+}
+
+function pickWait({ attempts = 1, dueAt = start, hastenedBy = "nothing" }: Partial<Wait>): Wait {
+  return { attempts, dueAt, hastenedBy };
+}
+
+/** `count` callbacks of one host. */
+export function callbacksAt(host: string, count: number): readonly string[] {
+  return Array.from({ length: count }, (_, i) => `https://${host}/${i}`);
+}
+
 export async function claimCatchUp(store: Store, now = start): Promise<CatchUpClaim> {
   return only(await store.behind.claimCatchUps(plenty, plenty, now));
+}
+
+/** Claims until nobody is left to claim. */
+export async function claimAll(store: Store, now = start, perOrigin = plenty): Promise<readonly CatchUpClaim[]> {
+  const all: CatchUpClaim[] = [];
+  for (;;) {
+    const claims = await store.behind.claimCatchUps(plenty, perOrigin, now);
+    if (claims.length === 0) return all;
+    all.push(...claims);
+  }
 }
 
 export function record(key: PublicationKey, more: Partial<AttemptRecord> = {}): AttemptRecord {

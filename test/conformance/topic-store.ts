@@ -7,7 +7,6 @@ import {
   claimFetch,
   deliverAll,
   found,
-  intent,
   type OpenStore,
   plenty,
   publish,
@@ -96,40 +95,6 @@ export function describeTopicStore(open: OpenStore): void {
       const next = await claimFetch(store);
       expect(next).toMatchObject({ fingerprint: "fingerprint of one", validators });
       expect(next.token).not.toBe(first.token);
-    });
-
-    test("is one of at most so many per origin, earliest first", async () => {
-      await using opened = await open();
-      const { store } = opened;
-      const urls = [1, 2, 3].map((i) => `https://blog.example/${i}`);
-      for (const [i, url] of [...urls, "https://other.example/"].entries()) {
-        await subscribe(store, { topic: url });
-        await store.topics.ping([url], 0, after(i));
-      }
-
-      const claimed = await claimedUrls(plenty);
-      expect(claimed.toSorted()).toEqual([urls[0], urls[1], "https://other.example/"]);
-      expect(await claimedUrls(plenty)).toEqual([]);
-
-      async function claimedUrls(limit: number) {
-        return (await store.topics.claimFetches(limit, 2, after(10))).map((claim) => claim.url);
-      }
-    });
-
-    test("of an origin with a long queue leaves room for the others", async () => {
-      await using opened = await open();
-      const { store } = opened;
-      const urls = Array.from({ length: 600 }, (_, i) => `https://blog.example/${i}`);
-      await Promise.all(urls.map((url) => store.intents.addIntent(intent({ topic: url }), start)));
-      await subscribe(store, { topic: "https://other.example/" });
-      await store.topics.ping(urls, 0, start);
-      await store.topics.ping(["https://other.example/"], 0, after(1));
-
-      const claimed: string[] = [];
-      for (let round = 0; round < 3; round += 1) {
-        for (const { url } of await store.topics.claimFetches(50, 2, after(2))) claimed.push(new URL(url).host);
-      }
-      expect(claimed.toSorted()).toEqual(["blog.example", "blog.example", "other.example"]);
     });
 
     test("counts the pings that come before it is settled: one more fetch follows, an interval after this one began", async () => {
