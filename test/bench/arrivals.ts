@@ -1,6 +1,7 @@
 type Waiting = { readonly tag: string; readonly count: number; readonly resolve: (times: Float64Array) => void };
 
 const deadlineMs = 60_000;
+const deadlinePerArrivalMs = 5;
 
 /** When requests came in, by a tag that says what they are about. */
 export class Arrivals {
@@ -17,8 +18,9 @@ export class Arrivals {
   /** Resolves to the times of the first `count` with that tag once they are there. Rejects when it takes too long. */
   first(tag: string, count: number): Promise<Float64Array> {
     return new Promise((resolve, reject) => {
-      const late = () => reject(new Error(`${this.#times.get(tag)?.length ?? 0} of ${count} came in ${deadlineMs} ms`));
-      const timer = setTimeout(late, deadlineMs);
+      const limitMs = deadlineMs + count * deadlinePerArrivalMs;
+      const late = () => reject(new Error(`${this.#times.get(tag)?.length ?? 0} of ${count} came in ${limitMs} ms`));
+      const timer = setTimeout(late, limitMs);
       const waiting = {
         tag,
         count,

@@ -13,36 +13,62 @@ export type Audience = {
   /** One at each origin. */
   readonly callbacks: readonly string[];
   /** Pings the hub, and resolves to how many milliseconds later each of them was delivered to. */
-  publish(hub: BenchHub): Promise<readonly number[]>;
+  publish(hub: Pick<BenchHub, "post">): Promise<readonly number[]>;
+  /** The same for the `count` that were first. */
+  publishTo(hub: Pick<BenchHub, "post">, count: number): Promise<readonly number[]>;
   /** How many milliseconds after the last ping so many requests were first open at a time, from one on; once per ping. */
   peaks(): Promise<readonly number[]>;
   /** Closes their connections. */
   drop(): Promise<void>;
+  /** Some of them as subscribers of another topic of that size. */
+  someOf(count: number, bytes?: number): Audience;
 };
 
-/** `perOrigin` callbacks at each origin of the group, one if absent. */
+export type AudienceOptions = {
+  /** Callbacks at each origin. Absent: one. */
+  readonly perOrigin?: number;
+  /** Size of what is delivered. Absent: 2 KB. */
+  readonly bytes?: number | undefined;
+};
+
 export async function openAudience(
   publisher: BenchPublisher,
   sink: Sink,
   group: Group,
-  perOrigin = 1,
+  { perOrigin = 1, bytes }: AudienceOptions = {},
 ): Promise<Audience> {
-  const topic = publisher.topic(group.name);
   const origins = await sink.ask("serve", group);
   const callbacks = Array.from({ length: perOrigin }, (_, i) => callbacksAt(origins, i)).flat();
+  return toAudience({ publisher, sink, group, bytes }, group.name, callbacks);
+}
+
+type Where = {
+  readonly publisher: BenchPublisher;
+  readonly sink: Sink;
+  readonly group: Group;
+  readonly bytes: number | undefined;
+};
+
+function toAudience(where: Where, name: string, callbacks: readonly string[]): Audience {
+  const { publisher, sink, group } = where;
+  const topic = publisher.topic(name, where.bytes);
   let startedMs = 0;
+  const publishTo: Audience["publishTo"] = async (hub, count) => {
+    const tag = publisher.change(topic);
+    startedMs = nowMs();
+    const [times] = await Promise.all([
+      sink.ask("arrived", { group: group.name, tag, count }),
+      hub.post({ "hub.mode": "publish", "hub.url": topic }),
+    ]);
+    return Array.from(times, (atMs) => atMs - startedMs);
+  };
   return {
     topic,
     callbacks,
-    async publish(hub) {
-      const tag = publisher.change(topic);
-      startedMs = nowMs();
-      const [times] = await Promise.all([
-        sink.ask("arrived", { group: group.name, tag, count: callbacks.length }),
-        hub.post({ "hub.mode": "publish", "hub.url": topic }),
-      ]);
-      return Array.from(times, (atMs) => atMs - startedMs);
-    },
+    publish: (hub) => publishTo(hub, callbacks.length),
+    publishTo,
+    someOf: (count, bytes = where.bytes) =>
+      toAudience({ ...where, bytes }, `${name}-${count}`, callbacks.slice(0, count)),
     peaks: async () => (await sink.ask("peaks", group.name)).map((atMs) => atMs - startedMs),
     drop: () => sink.ask("drop", group.name),
   };

@@ -6,7 +6,7 @@ import { join, resolve } from "node:path";
 import { openSqliteStore } from "../../src/store/sqlite/sqlite-store.ts";
 import type { Store } from "../../src/store/store.ts";
 import { openAudience, type Sink } from "./audience.ts";
-import { type BenchHub, type Settings, startBenchHub } from "./bench-hub.ts";
+import { type BenchHub, type Settings, startBenchHub, type StartOptions } from "./bench-hub.ts";
 import { forkChild } from "./calls.ts";
 import { type BenchPublisher, openPublisher } from "./publisher.ts";
 import { subscribe } from "./seed.ts";
@@ -19,10 +19,12 @@ export type Bench = AsyncDisposable & {
   readonly sink: Sink;
   /** For those that make trouble: what they cost their own process is not what is measured. */
   readonly troubleSink: Sink;
+  /** The name of a file that is not there. */
+  nextFile(): string;
   /** A database as `fill` leaves it. Resolves to its file. */
   seed(fill: (store: Store) => Promise<void>): Promise<string>;
   /** A hub on a copy of a database, warmed up, with its measurement begun: so each starts from the same state. */
-  startHub(database: string, settings?: Settings): Promise<BenchHub>;
+  startHub(database: string, settings?: Settings, options?: StartOptions): Promise<BenchHub>;
   /** Some publications to others, so that the hub is done with what went before; then its measurement begins. */
   warmUp(hub: BenchHub, publications: number): Promise<void>;
 };
@@ -53,6 +55,7 @@ export async function openBench(): Promise<Bench> {
     publisher,
     sink,
     troubleSink,
+    nextFile,
     async seed(fill) {
       const file = nextFile();
       await using store = openSqliteStore(file, migrations);
@@ -60,11 +63,11 @@ export async function openBench(): Promise<Bench> {
       await fill(store);
       return file;
     },
-    async startHub(database, settings = {}) {
+    async startHub(database, settings = {}, options = {}) {
       const file = nextFile();
       await copyFile(database, file);
-      const hub = await startBenchHub(file, settings);
-      await warmUp(hub, startingWarmUps);
+      const hub = await startBenchHub(file, settings, options);
+      await (options.manual ? hub.begin() : warmUp(hub, startingWarmUps));
       return hub;
     },
     warmUp,

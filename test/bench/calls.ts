@@ -1,4 +1,4 @@
-import { fork } from "node:child_process";
+import { type ChildProcess, fork, type ForkOptions } from "node:child_process";
 import { once } from "node:events";
 
 /** What a child process can be asked for. Arguments and answers are copied (structured clone). */
@@ -15,12 +15,13 @@ export type Child<C extends Calls> = AsyncDisposable & {
 type Asked = { readonly id: number; readonly name: string; readonly argument: unknown };
 type Answered = { readonly id: number; readonly value?: unknown; readonly fault?: string };
 
-/** Starts a script that calls `answerCalls`. Disposing kills it, for what it holds is of no further use; so does the end of this process. */
-export function forkChild<C extends Calls>(script: string): Child<C> {
-  const child = fork(script, { serialization: "advanced", execArgv: ["--expose-gc"] });
-  const exited = once(child, "exit");
-  const kill = () => void child.kill("SIGKILL");
-  process.prependOnceListener("exit", kill); // before the folder goes that it works in
+/** `env`: besides our own environment. `flags`: of Node's. */
+export type ForkChildOptions = { readonly env?: NodeJS.ProcessEnv | undefined; readonly flags?: readonly string[] };
+
+/** Starts a script that calls `answerCalls`. */
+export function forkChild<C extends Calls>(script: string, { env, flags = [] }: ForkChildOptions = {}): Child<C> {
+  const options: ForkOptions = { serialization: "advanced", execArgv: ["--expose-gc", ...flags] };
+  const child = fork(script, { ...options, env: { ...process.env, ...env } });
   const waiting = new Map<number, PromiseWithResolvers<unknown>>();
   let lastId = 0;
   child.on("message", ({ id, value, fault }: Answered) => {
@@ -44,6 +45,16 @@ export function forkChild<C extends Calls>(script: string): Child<C> {
     },
     pause: () => void child.kill("SIGSTOP"),
     resume: () => void child.kill("SIGCONT"),
+    ...killAtEnd(child),
+  };
+}
+
+/** Disposing kills it, for what it holds is of no further use; so does the end of this process. */
+export function killAtEnd(child: ChildProcess): AsyncDisposable {
+  const exited = once(child, "exit");
+  const kill = () => void child.kill("SIGKILL");
+  process.prependOnceListener("exit", kill); // before the folder goes that it works in
+  return {
     async [Symbol.asyncDispose]() {
       process.off("exit", kill);
       kill();

@@ -4,16 +4,17 @@ import type { AddressInfo } from "node:net";
 
 /** Serves topics out of this process, which does little else while the hub works. */
 export type BenchPublisher = AsyncDisposable & {
-  /** The URL of a topic, which has content from then on. */
-  topic(name: string): string;
+  /** The URL of a topic, which has content of that size from then on, 2 KB if absent. */
+  topic(name: string, bytes?: number): string;
   /** Gives it new content, and resolves to the tag that this begins with. */
   change(topic: string): string;
 };
 
-const bodyBytes = 2048;
+const usualBytes = 2048;
 
 export async function openPublisher(): Promise<BenchPublisher> {
   const contents = new Map<string, string>();
+  const sizes = new Map<string, number>();
   let changes = 0;
   const server = createServer((request, response) => {
     const content = contents.get(request.url ?? "");
@@ -26,13 +27,15 @@ export async function openPublisher(): Promise<BenchPublisher> {
 
   const change = (topic: string) => {
     changes += 1;
-    contents.set(new URL(topic).pathname, `${changes}\n`.padEnd(bodyBytes, "."));
+    contents.set(new URL(topic).pathname, contentOf(String(changes), sizes.get(topic)));
     return String(changes);
   };
   return {
-    topic(name) {
-      change(`${origin}/${name}`);
-      return `${origin}/${name}`;
+    topic(name, bytes = usualBytes) {
+      const topic = `${origin}/${name}`;
+      sizes.set(topic, bytes);
+      change(topic);
+      return topic;
     },
     change,
     async [Symbol.asyncDispose]() {
@@ -42,4 +45,9 @@ export async function openPublisher(): Promise<BenchPublisher> {
       await closed;
     },
   };
+}
+
+/** The first line tells subscribers what it is. */
+export function contentOf(tag: string, bytes = usualBytes): string {
+  return `${tag}\n`.padEnd(bytes, ".");
 }

@@ -12,6 +12,8 @@ export type Row = {
 export type Knobs = {
   /** Both sides of a ratio are measured in each of them. */
   readonly rounds: number;
+  /** Sizes as the design has them, however long that takes. */
+  readonly full: boolean;
   /** Says how far it has come. */
   readonly tell: (progress: string) => void;
 };

@@ -6,4 +6,10 @@ import { oneOrigin } from "./rows/one-origin.ts";
 import { pendingVerifications } from "./rows/pending-verifications.ts";
 
 /** In the order in which they run. */
-export const rows: readonly Row[] = [deadHosts, manyOrigins, oneOrigin, deadBacklog, pendingVerifications];
+export const rows: readonly Row[] = [
+  deadHosts,
+  manyOrigins,
+  oneOrigin,
+  deadBacklog,
+  pendingVerifications,
+];

@@ -34,8 +34,13 @@ export async function fallBehind(store: Store, topic: string): Promise<void> {
   }
 }
 
+/** Everybody has one of their own. */
+export function secretOf(callback: string): string {
+  return `a secret of ${callback}`;
+}
+
 function toIntent(topic: string, callback: string): NewIntent {
-  return intent({ topic, callback, secret: "a secret of the bench" });
+  return intent({ topic, callback, secret: secretOf(callback) });
 }
 
 async function inBatches<T>(all: readonly T[], work: (some: readonly T[]) => Promise<unknown>): Promise<void> {

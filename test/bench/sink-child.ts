@@ -1,10 +1,13 @@
 import { once } from "node:events";
-import { type AddressInfo, createServer, type Socket } from "node:net";
+import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 
 import { Arrivals } from "./arrivals.ts";
 import { answerCalls } from "./calls.ts";
+import { createMeter } from "./meter.ts";
 import { nowMs } from "./now-ms.ts";
-import { answerTo, readRequests } from "./sink-requests.ts";
+import { answerTo, readRequests, type SinkRequest } from "./sink-requests.ts";
+import { acceptTls, type TlsIdentity } from "./sink-tls.ts";
 
 /** Subscribers that behave alike. */
 export type Group = {
@@ -16,6 +19,8 @@ export type Group = {
   readonly behaviour: "answer" | "hang" | "drip";
   /** How long an answer takes. Absent: none. */
   readonly afterMs?: number;
+  /** They speak https, each with a certificate of its own. Absent: http. */
+  readonly tls?: TlsIdentity;
 };
 
 type Running = {
@@ -28,14 +33,18 @@ type Running = {
 };
 
 const dripMs = 1000;
+const closePollMs = 50;
 const groups = new Map<string, Running>();
+const meter = createMeter();
 
 const calls = {
   /** Resolves to the origins. */
   async serve(group: Group): Promise<readonly string[]> {
     const running: Running = { group, arrivals: new Arrivals(), sockets: new Set(), open: 0, peaksMs: [] };
     groups.set(group.name, running);
-    return Promise.all(Array.from({ length: group.origins }, (_, i) => listen(running, addressOf(group, i + 1))));
+    const port = await listen(running);
+    const scheme = group.tls === undefined ? "http" : "https";
+    return Array.from({ length: group.origins }, (_, i) => `${scheme}://${addressOf(group, i + 1)}:${port}`);
   },
 
   /** The arrivals of the first `count` deliveries whose body begins with the line `tag`, or verifications at the path `tag`. */
@@ -49,6 +58,14 @@ const calls = {
   drop(group: string): void {
     for (const socket of find(group).sockets) socket.destroy();
   },
+
+  /** Resolves when the other side has closed all connections. */
+  async closed(group: string): Promise<void> {
+    while (find(group).sockets.size > 0) await sleep(closePollMs);
+  },
+
+  begin: () => meter.begin(),
+  usage: () => meter.read(),
 };
 
 export type SinkCalls = typeof calls;
@@ -65,12 +82,18 @@ function addressOf({ network }: Group, place: number): string {
   return `127.${network}.${place >> 8}.${place & 255}`;
 }
 
-async function listen(running: Running, address: string): Promise<string> {
-  const server = createServer({ noDelay: true }, (socket) => serve(running, socket));
-  server.listen({ host: address, port: 0, backlog: 4096 });
+/** One listener for all addresses, and for nobody but this machine. */
+async function listen(running: Running): Promise<number> {
+  const { tls } = running.group;
+  const accept = tls === undefined ? (socket: Socket) => socket : acceptTls(tls);
+  const server: Server = createServer({ noDelay: true }, (socket) => {
+    if (socket.remoteAddress?.startsWith("127.")) serve(running, accept(socket));
+    else socket.destroy();
+  });
+  server.listen({ host: "0.0.0.0", port: 0, backlog: 4096 });
   await once(server, "listening");
   // listen() on a host and port gives an AddressInfo.
-  return `http://${address}:${(server.address() as AddressInfo).port}`;
+  return (server.address() as AddressInfo).port;
 }
 
 function serve(running: Running, socket: Socket): void {
@@ -78,29 +101,27 @@ function serve(running: Running, socket: Socket): void {
   sockets.add(socket);
   socket.on("error", () => undefined); // the hub may break off
   socket.on("close", () => sockets.delete(socket));
-  readRequests(socket, (request) => {
-    const atMs = nowMs();
-    arrivals.add(request.method === "POST" ? firstLine(request.body) : pathOf(request.target), atMs);
+  const onBegin = () => {
     running.open += 1;
-    if (running.open > running.peaksMs.length) running.peaksMs.push(atMs);
+    if (running.open > running.peaksMs.length) running.peaksMs.push(nowMs());
+  };
+  const onRequest = (request: SinkRequest) => {
+    arrivals.add(request.method === "POST" ? request.firstLine : pathOf(request.target), nowMs());
     const answer = () => {
       running.open -= 1;
-      socket.write(answerTo(request));
+      socket.write(answerTo(request), "latin1");
     };
     if (group.behaviour === "answer" && group.afterMs === undefined) answer();
     if (group.behaviour === "drip") drip(socket);
     if (group.afterMs !== undefined) setTimeout(answer, group.afterMs);
-  });
+  };
+  readRequests(socket, { onBegin, onRequest });
 }
 
 function drip(socket: Socket): void {
   socket.write("HTTP/1.1 200 OK\r\nX-Drip: ");
   const timer = setInterval(() => socket.write("a"), dripMs);
   socket.on("close", () => clearInterval(timer));
-}
-
-function firstLine(body: Buffer): string {
-  return body.toString("latin1", 0, body.indexOf("\n"));
 }
 
 function pathOf(target: string): string {

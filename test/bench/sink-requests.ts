@@ -1,22 +1,55 @@
 import type { Socket } from "node:net";
 
-export type SinkRequest = { readonly method: string; readonly target: string; readonly body: Buffer };
+/** `firstLine`: of the body, without its end. */
+export type SinkRequest = { readonly method: string; readonly target: string; readonly firstLine: string };
 
-/** Reads the requests of one connection, each once it is there as a whole. No HTTP server of Node's: it costs the machine more than the hub. */
-export function readRequests(socket: Socket, onRequest: (request: SinkRequest) => void): void {
-  let gathered: Buffer = Buffer.alloc(0);
-  socket.on("data", (part) => {
-    gathered = gathered.length === 0 ? part : Buffer.concat([gathered, part]);
-    const headEnd = gathered.indexOf("\r\n\r\n");
-    if (headEnd < 0) return;
-    const head = gathered.toString("latin1", 0, headEnd);
-    const end = headEnd + 4 + Number(/\r\ncontent-length: *(\d+)/i.exec(head)?.[1] ?? 0);
-    if (gathered.length < end) return;
-    const [method = "", target = ""] = head.split(" ", 2);
-    const body = gathered.subarray(headEnd + 4, end);
-    gathered = gathered.subarray(end);
-    onRequest({ method, target, body });
+type Begun = { readonly request: SinkRequest; bytesLeft: number };
+
+export type Reader = {
+  /** A request has begun to come. */
+  readonly onBegin: () => void;
+  /** It has come as a whole. */
+  readonly onRequest: (request: SinkRequest) => void;
+};
+
+const nothing = Buffer.alloc(0);
+
+/**
+ * Reads the requests of one connection. No HTTP server of Node's, which costs the machine more than the hub does; and of a
+ * body nothing is kept but its first line.
+ */
+export function readRequests(socket: Socket, { onBegin, onRequest }: Reader): void {
+  let gathered: Buffer = nothing;
+  let begun: Begun | undefined;
+  socket.on("data", (part: Buffer) => {
+    if (begun === undefined) {
+      gathered = gathered.length === 0 ? part : Buffer.concat([gathered, part]);
+      begun = beginRequest(gathered);
+      if (begun === undefined) return;
+      gathered = nothing;
+      onBegin();
+    } else {
+      begun.bytesLeft -= part.length;
+    }
+    if (begun.bytesLeft > 0) return;
+    const { request } = begun;
+    begun = undefined;
+    onRequest(request);
   });
+}
+
+/** Once the head is there, and the first line of the body. */
+function beginRequest(gathered: Buffer): Begun | undefined {
+  const headEnd = gathered.indexOf("\r\n\r\n");
+  if (headEnd < 0) return undefined;
+  const head = gathered.toString("latin1", 0, headEnd);
+  const bodyStart = headEnd + 4;
+  const bytes = Number(/\r\ncontent-length: *(\d+)/i.exec(head)?.[1] ?? 0);
+  const bytesLeft = bytes - (gathered.length - bodyStart);
+  const lineEnd = gathered.indexOf("\n", bodyStart);
+  if (lineEnd < 0 && bytesLeft > 0) return undefined;
+  const [method = "", target = ""] = head.split(" ", 2);
+  return { request: { method, target, firstLine: gathered.toString("latin1", bodyStart, lineEnd) }, bytesLeft };
 }
 
 /** A delivery is taken, and the challenge of a verification echoed (§5.3). */

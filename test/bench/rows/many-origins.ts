@@ -15,7 +15,12 @@ export const manyOrigins: Row = {
   async run({ rounds, tell }) {
     await using bench = await openBench();
     const open = (name: string, network: number, origins: number) =>
-      openAudience(bench.publisher, bench.sink, { name, network, origins, behaviour: "answer" }, callbacks / origins);
+      openAudience(
+        bench.publisher,
+        bench.sink,
+        { name, network, origins, behaviour: "answer" },
+        { perOrigin: callbacks / origins },
+      );
     const [many, few] = [await open("many", 2, callbacks), await open("few", 3, 20)];
     const database = await bench.seed(async (store) => {
       for (const audience of [many, few]) await subscribe(store, audience.topic, audience.callbacks);

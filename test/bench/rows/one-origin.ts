@@ -27,7 +27,7 @@ export const oneOrigin: Row = {
     await using bench = await openBench();
     const { publisher, sink, troubleSink } = bench;
     const group = { name: "big", network: 2, origins: 1, behaviour: "answer", afterMs: answerMs } as const;
-    const big = await openAudience(publisher, troubleSink, group, callbacks);
+    const big = await openAudience(publisher, troubleSink, group, { perOrigin: callbacks });
     const few = await openAudience(publisher, sink, { name: "few", network: 3, origins: 50, behaviour: "answer" });
     const database = await bench.seed(async (store) => {
       for (const audience of [big, few]) await subscribe(store, audience.topic, audience.callbacks);

@@ -1,0 +1,30 @@
+import { setTimeout } from "node:timers/promises";
+
+/** What a process has used since its measurement began. */
+export type Use = { readonly cpuMs: number; readonly wallMs: number };
+
+export type Meter = { readonly begin: () => Promise<void>; readonly read: () => Use };
+
+/** Measures the process it is called in, all its threads together. */
+export function createMeter(): Meter {
+  let before = process.cpuUsage();
+  let startedMs = performance.now();
+  return {
+    /** With no garbage left from before: when that is collected would depend on what else was done. */
+    async begin() {
+      globalThis.gc?.();
+      await setTimeout(20); // what follows from collecting it
+      before = process.cpuUsage();
+      startedMs = performance.now();
+    },
+    read() {
+      const { user, system } = process.cpuUsage(before);
+      return { cpuMs: (user + system) / 1000, wallMs: performance.now() - startedMs };
+    },
+  };
+}
+
+/** The share of one processor, in percent. */
+export function busyShare({ cpuMs, wallMs }: Use): number {
+  return (100 * cpuMs) / wallMs;
+}
