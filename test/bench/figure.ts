@@ -35,6 +35,19 @@ export function figureOf(what: string, unit: string, pairs: readonly Pair<number
   };
 }
 
+/**
+ * What one operation costs either side, each at its best round: what disturbs a round can only add to it. The ratio is that of
+ * speeds, above 1 where the reference costs more.
+ */
+export function speedOf(what: string, unit: string, pairs: readonly Pair<number>[], more: More = {}): Figure {
+  const ours = Math.min(...pairs.map((pair) => pair.ours));
+  const references = pairs.map((pair) => pair.reference);
+  const reference = Math.min(...references);
+  const halves = [0, 1].map((half) => Math.min(...references.filter((_, i) => i % 2 === half)));
+  const noise = pairs.length < 2 ? undefined : Math.max(...halves) / Math.min(...halves);
+  return { what, unit, ours, reference, ratio: reference / ours, noise, ...more };
+}
+
 /** Held against a fixed number. */
 export function figureAgainst(
   limit: number,

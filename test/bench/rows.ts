@@ -1,12 +1,16 @@
 import type { Row } from "./row.ts";
 import { deadBacklog } from "./rows/dead-backlog.ts";
 import { deadHosts } from "./rows/dead-hosts.ts";
+import { fanOutCold, fanOutTls, fanOutWarm } from "./rows/fan-out.ts";
 import { manyOrigins } from "./rows/many-origins.ts";
 import { oneOrigin } from "./rows/one-origin.ts";
 import { pendingVerifications } from "./rows/pending-verifications.ts";
 
 /** In the order in which they run. */
 export const rows: readonly Row[] = [
+  fanOutWarm,
+  fanOutCold,
+  fanOutTls,
   deadHosts,
   manyOrigins,
   oneOrigin,
