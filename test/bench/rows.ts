@@ -2,6 +2,7 @@ import type { Row } from "./row.ts";
 import { deadBacklog } from "./rows/dead-backlog.ts";
 import { deadHosts } from "./rows/dead-hosts.ts";
 import { fanOutCold, fanOutTls, fanOutWarm } from "./rows/fan-out.ts";
+import { ingest } from "./rows/ingest.ts";
 import { manyOrigins } from "./rows/many-origins.ts";
 import { oneOrigin } from "./rows/one-origin.ts";
 import { pendingVerifications } from "./rows/pending-verifications.ts";
@@ -11,6 +12,7 @@ export const rows: readonly Row[] = [
   fanOutWarm,
   fanOutCold,
   fanOutTls,
+  ingest,
   deadHosts,
   manyOrigins,
   oneOrigin,
