@@ -4,6 +4,7 @@ import { deadHosts } from "./rows/dead-hosts.ts";
 import { fanOutCold, fanOutTls, fanOutWarm } from "./rows/fan-out.ts";
 import { ingest } from "./rows/ingest.ts";
 import { manyOrigins } from "./rows/many-origins.ts";
+import { millionRow } from "./rows/million.ts";
 import { oneOrigin } from "./rows/one-origin.ts";
 import { pendingVerifications } from "./rows/pending-verifications.ts";
 
@@ -13,6 +14,7 @@ export const rows: readonly Row[] = [
   fanOutCold,
   fanOutTls,
   ingest,
+  millionRow,
   deadHosts,
   manyOrigins,
   oneOrigin,
