@@ -3,6 +3,8 @@ import { deadBacklog } from "./rows/dead-backlog.ts";
 import { deadHosts } from "./rows/dead-hosts.ts";
 import { fanOutCold, fanOutTls, fanOutWarm } from "./rows/fan-out.ts";
 import { ingest } from "./rows/ingest.ts";
+import { latency } from "./rows/latency.ts";
+import { loopDelay } from "./rows/loop-delay.ts";
 import { manyOrigins } from "./rows/many-origins.ts";
 import { millionRow } from "./rows/million.ts";
 import { oneOrigin } from "./rows/one-origin.ts";
@@ -15,6 +17,8 @@ export const rows: readonly Row[] = [
   fanOutTls,
   ingest,
   millionRow,
+  latency,
+  loopDelay,
   deadHosts,
   manyOrigins,
   oneOrigin,
