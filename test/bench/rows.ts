@@ -1,7 +1,9 @@
 import type { Row } from "./row.ts";
+import { bigBody } from "./rows/big-body.ts";
 import { deadBacklog } from "./rows/dead-backlog.ts";
 import { deadHosts } from "./rows/dead-hosts.ts";
 import { fanOutCold, fanOutTls, fanOutWarm } from "./rows/fan-out.ts";
+import { idle } from "./rows/idle.ts";
 import { ingest } from "./rows/ingest.ts";
 import { latency } from "./rows/latency.ts";
 import { loopDelay } from "./rows/loop-delay.ts";
@@ -19,6 +21,8 @@ export const rows: readonly Row[] = [
   millionRow,
   latency,
   loopDelay,
+  bigBody,
+  idle,
   deadHosts,
   manyOrigins,
   oneOrigin,
