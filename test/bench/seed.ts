@@ -1,6 +1,6 @@
 import type { NewIntent } from "../../src/model/intent.ts";
 import type { Store } from "../../src/store/store.ts";
-import { close, failure, idsOf, intent, nextChunk, plenty, publish } from "../conformance/support.ts";
+import { close, failure, idsOf, intent, nextChunk, publish, settleIntents } from "../conformance/support.ts";
 
 /** So many writes share a commit. */
 const batch = 5000;
@@ -10,10 +10,7 @@ export async function subscribe(store: Store, topic: string, callbacks: readonly
   const now = new Date();
   await inBatches(callbacks, async (some) => {
     await Promise.all(some.map((callback) => store.intents.addIntent(toIntent(topic, callback), now)));
-    const claims = await store.intents.claimIntents(plenty, plenty, now);
-    await Promise.all(
-      claims.map((claim) => store.intents.settleIntent(claim, { next: "apply", verifiedAt: now }, now)),
-    );
+    await settleIntents(store, { next: "apply", verifiedAt: now }, now);
   });
 }
 
