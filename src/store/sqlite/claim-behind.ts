@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 
 import type { CatchUpClaim } from "../../model/delivery.ts";
 import type { BehindStore } from "../behind-store.ts";
-import { createClaimDue } from "./claim-due.ts";
+import { createClaimDue, createClaimRow } from "./claim-due.ts";
 import type { Database } from "./database.ts";
 import { claimables } from "./due-origins.ts";
 import { firstOwed } from "./first-owed.ts";
@@ -22,31 +22,24 @@ const jumpToNewest = `next = ${firstOwed("next")}`;
 /** Claims of who is behind, and giving them back. */
 export function createClaimBehind(db: Database): Pick<BehindStore, "claimCatchUps" | "claimProbes" | "release"> {
   const { connection, write } = db;
-  const toClaim = createToClaim(db);
-  const claimCatchUps = createClaimDue(db, {
-    table: claimables.behind,
-    where: hasLease,
-    set: jumpToNewest,
-    toClaim,
-  });
-  const probe = connection.prepare<object, ClaimedRow>(
-    `UPDATE behind SET owner = @token, ${jumpToNewest} WHERE subscription_id =
-       (SELECT subscription_id FROM behind WHERE origin = +@origin AND ${claimables.behind.waits("behind")} AND ${hasLease}
-         ORDER BY due_at LIMIT 1)
-     RETURNING *`,
+  const kind = { table: claimables.behind, where: hasLease, set: jumpToNewest, toClaim: createToClaim(db) };
+  const claimRow = createClaimRow<ClaimedRow>(db, kind);
+  const earliest = connection.prepare<object, { readonly id: number }>(
+    `SELECT subscription_id AS id FROM behind
+      WHERE origin = +@origin AND ${kind.table.waits("behind")} AND ${hasLease} ORDER BY due_at LIMIT 1`,
   );
   const release = connection.prepare(
     `UPDATE behind SET owner = NULL, ${jumpToNewest} WHERE subscription_id = ? AND owner = ?`,
   );
 
   return {
-    claimCatchUps,
+    claimCatchUps: createClaimDue(db, kind),
     claimProbes: (origins, now) =>
       write(() => {
-        const token = randomUUID();
+        const values = { token: randomUUID(), now: now.getTime() };
         return origins.map((origin) => {
-          const row = probe.get({ token, origin, now: now.getTime() });
-          return row && toClaim(row, token);
+          const row = earliest.get({ origin, now: values.now });
+          return row && kind.toClaim(claimRow({ ...values, id: row.id }), values.token);
         });
       }),
     release: ({ subscriptionId, token }) =>

@@ -62,13 +62,25 @@ function followSql(table: Claimable): string {
   return `
     CREATE TEMP TABLE ${origins} (origin TEXT PRIMARY KEY, due_at INTEGER NOT NULL) WITHOUT ROWID;
     CREATE INDEX temp.${origins}_at ON ${origins} (due_at);
-    INSERT INTO ${origins} SELECT origin, min(${dueAt}) FROM ${name} WHERE ${waits(name)} AND ${isOpen(name)} GROUP BY origin;
+    ${fillSql(table)} AND ${isOpen("o")};
     CREATE TEMP TRIGGER ${name}_added AFTER INSERT ON ${name} WHEN ${waits("NEW")} AND ${isOpen("NEW")}
       BEGIN ${note}; END;
     CREATE TEMP TRIGGER ${name}_changed AFTER UPDATE ON ${name}
       WHEN ${waits("NEW")} AND NOT (${waits("OLD")} AND OLD.${dueAt} <= NEW.${dueAt}) AND ${isOpen("NEW")}
       BEGIN ${note}; END;
     ${shutBy ? followShutSql(table, shutBy) : ""}`;
+}
+
+/** Skips from origin to origin along the index: there may be a million rows. */
+function fillSql(table: Claimable): string {
+  const { name, dueAt, waits } = table;
+  const next = (after: string) => `SELECT min(origin) FROM ${name} WHERE ${waits(name)} ${after}`;
+  return `
+    WITH RECURSIVE o(origin) AS (
+      ${next("")} UNION ALL SELECT (${next("AND origin > o.origin")}) FROM o WHERE o.origin IS NOT NULL)
+    INSERT INTO ${dueOriginsOf(table)}
+      SELECT origin, (SELECT min(${dueAt}) FROM ${name} WHERE origin = o.origin AND ${waits(name)}) FROM o
+       WHERE origin IS NOT NULL`;
 }
 
 function followShutSql(table: Claimable, shutBy: string): string {
