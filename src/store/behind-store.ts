@@ -33,7 +33,8 @@ export interface BehindStore {
    * Settle a claimed attempt and log it, in one transaction. `delivered`: `more` if newer publications were handed over
    * (the row is then due at once), else `done`. `given_up`: waits with what is owed next; if that is nothing, the row only
    * keeps the time before which the subscription is not tried again. `failed`: waits. `gone`: the subscription ends,
-   * unless it was renewed after the attempt began. `lost`: the claim is, and only the log was written.
+   * unless it was renewed after the attempt began. `lost`: the claim is, and only the log was written; what
+   * would have been given up is there a failure.
    */
   settleCatchUp(
     claim: Claim,

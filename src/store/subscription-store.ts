@@ -5,8 +5,8 @@ export interface SubscriptionStore {
   find(topic: string, callback: string): Promise<Subscription | undefined>;
 
   /**
-   * End up to `limit` subscriptions whose lease is over (§5.3.1), and log what they are still owed as given up. Those of a topic
-   * with a chunk whose owner is gone come later, when that is claimed. Resolves to how many.
+   * End up to `limit` subscriptions whose lease is over (§5.3.1), and log what they are still owed as given up. Those in an
+   * open chunk or a claimed catch-up come later, when that has ended. Resolves to how many.
    */
   endLapsed(now: Date, limit: number): Promise<number>;
 

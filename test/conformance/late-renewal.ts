@@ -4,6 +4,7 @@ import type { Store } from "../../src/store/store.ts";
 import {
   after,
   callback,
+  claimCatchUp,
   close,
   cut,
   failNext,
@@ -13,8 +14,10 @@ import {
   type OpenStore,
   plenty,
   publish,
+  record,
   subscribe,
   topic,
+  wait,
 } from "./support.ts";
 
 const over = after(10_000);
@@ -39,6 +42,22 @@ export function describeLateRenewal(open: OpenStore): void {
       expect(await store.behind.claimCatchUps(plenty, plenty, over)).toEqual([]);
       await publish(store);
       expect(idsOf(await cut(store, over))).toEqual([second.id]);
+    });
+
+    test("is given up and logged once, though its last attempt ends after that", async () => {
+      await using opened = await open();
+      const { store } = opened;
+      await subscribe(store, { leaseSeconds: 10 });
+      await failNext(store);
+      const claim = await claimCatchUp(store);
+      await subscribe(store, {}, over);
+      const last = record(claim, { outcome: "given_up", attempt: 2 });
+      expect(await store.behind.settleCatchUp(claim, { kind: "given_up", ...wait() }, last, over)).toBe("lost");
+      const records = await recordsOf(store);
+      expect(records.map(({ outcome, attempt }) => [outcome, attempt])).toEqual([
+        ["failed", 2],
+        ["given_up", 1],
+      ]);
     });
 
     test("is nothing when a chunk whose owner is gone has delivered it", async () => {

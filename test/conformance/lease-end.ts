@@ -9,6 +9,7 @@ import {
   cut,
   cutAll,
   failNext,
+  failure,
   found,
   idsOf,
   nextChunk,
@@ -44,16 +45,32 @@ export function describeLeaseEnd(open: OpenStore): void {
       ]);
     });
 
-    test("latest, behind and claimed, newer handed over meanwhile: one", async () => {
+    test.each([
+      { outcome: { kind: "delivered" }, left: [] },
+      { outcome: { kind: "failed", ...wait() }, left: [[1, 1]] },
+      { outcome: { kind: "given_up", ...wait() }, left: [] },
+    ] as const)("behind and claimed: once the attempt has ended ($outcome.kind)", async ({ outcome, left }) => {
+      await using opened = await open();
+      const { store } = opened;
+      await subscribe(store, { leaseSeconds: 10 });
+      await failNext(store);
+      const claim = await claimCatchUp(store);
+      expect(await store.subscriptions.endLapsed(over, plenty)).toBe(0);
+      await store.behind.settleCatchUp(claim, outcome, record(claim), over);
+      expect(await store.subscriptions.endLapsed(over, plenty)).toBe(1);
+      expect(await givenUps(store)).toEqual(left);
+    });
+
+    test("latest, claimed when newer ones were handed over: the newest", async () => {
       await using opened = await open();
       const { store } = opened;
       await subscribe(store, { leaseSeconds: 10 });
       await failNext(store);
       const claim = await claimCatchUp(store);
       for (let i = 0; i < 2; i += 1) await publishAndCut(store);
+      await store.behind.settleCatchUp(claim, { kind: "given_up", ...wait() }, record(claim), over);
       await store.subscriptions.endLapsed(over, plenty);
       expect(await givenUps(store)).toEqual([[3, 1]]);
-      expect(await store.behind.settleCatchUp(claim, { kind: "delivered" }, record(claim), over)).toBe("lost");
     });
 
     test("not yet cut, every publication of them", async () => {
@@ -85,7 +102,7 @@ export function describeLeaseEnd(open: OpenStore): void {
       await subscribeMany(store, 1500);
       const late = await subscribe(store, { callback: `${callback}?late`, leaseSeconds: 10 });
       await publish(store);
-      await cut(store);
+      await close(store, await cut(store));
       await publish(store);
       await store.subscriptions.endLapsed(over, plenty);
       const records = await recordsOf(store);
@@ -95,17 +112,31 @@ export function describeLeaseEnd(open: OpenStore): void {
       ]);
     });
 
-    test("in a chunk that is under way: nothing, nor what was published before it subscribed", async () => {
+    test("nothing of what was published before it subscribed", async () => {
       await using opened = await open();
       const { store } = opened;
-      await subscribe(store, { leaseSeconds: 10 });
+      await subscribe(store);
       await publish(store);
       await subscribe(store, { callback: `${callback}?late`, leaseSeconds: 10 });
-      const chunk = await cut(store);
+      await cut(store);
       await subscribe(store, { callback: `${callback}?later`, leaseSeconds: 10 });
-      expect(await store.subscriptions.endLapsed(over, plenty)).toBe(3);
+      expect(await store.subscriptions.endLapsed(over, plenty)).toBe(2);
       expect(await givenUps(store)).toEqual([]);
-      expect(await close(store, chunk)).toBe("kept");
+    });
+
+    test.each([
+      { how: "delivered", report: () => [], left: [] },
+      { how: "fallen behind", report: (id: number) => [failure(id)], left: [[1, 1]] },
+    ])("in a chunk under way: once it is $how", async ({ report, left }) => {
+      await using opened = await open();
+      const { store } = opened;
+      const { id } = await subscribe(store, { leaseSeconds: 10 });
+      await publish(store);
+      const chunk = await cut(store);
+      expect(await store.subscriptions.endLapsed(over, plenty)).toBe(0);
+      expect(await close(store, chunk, { behind: report(id) })).toBe("kept");
+      expect(await store.subscriptions.endLapsed(over, plenty)).toBe(1);
+      expect(await givenUps(store)).toEqual(left);
     });
 
     test("up to date, or given up before: nothing", async () => {
@@ -213,7 +244,7 @@ async function recordsOf(store: Store) {
 
 /** Publication and count, in the order they were logged. */
 async function givenUps(store: Store) {
-  const records = await recordsOf(store);
+  const records = (await recordsOf(store)).filter(({ outcome }) => outcome === "given_up");
   return records.toReversed().map(({ seq, count }) => [seq, count]);
 }
 

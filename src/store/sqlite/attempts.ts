@@ -17,11 +17,11 @@ type AttemptRow = {
 
 export function createAttempts({ connection, write }: Database): AttemptStore {
   const newest = connection.prepare<[number, number], AttemptRow>(
-    "SELECT * FROM attempts WHERE topic_id = ? ORDER BY id DESC LIMIT ?",
+    "SELECT * FROM attempts WHERE topic_id = +? ORDER BY id DESC LIMIT +?",
   );
   const trim = connection.prepare(
     `DELETE FROM attempts WHERE id IN
-       (SELECT id FROM attempts WHERE at < @before OR id <= (SELECT max(id) FROM attempts) - @keep LIMIT @limit)`,
+       (SELECT id FROM attempts WHERE at < +@before OR id <= (SELECT max(id) FROM attempts) - @keep LIMIT +@limit)`,
   );
 
   return {

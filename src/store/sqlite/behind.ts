@@ -27,8 +27,10 @@ export function createBehind(db: Database): BehindStore {
     ...createHasten(db),
     settleCatchUp: (catchUp, outcome, record, now) =>
       write(() => {
-        log(record);
-        return settle(catchUp, outcome, now.getTime());
+        const settled = settle(catchUp, outcome, now.getTime());
+        // Whoever ended the subscription has logged what that gave up.
+        log(settled === "lost" && record.outcome === "given_up" ? { ...record, outcome: "failed" } : record);
+        return settled;
       }),
     giveUpOld: (before, limit, now) => write(() => giveUpOld(before.getTime(), limit, now)),
     removeSettled: (limit, now) => write(() => removeSettled.run(now.getTime(), limit).changes),

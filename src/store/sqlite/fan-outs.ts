@@ -28,8 +28,8 @@ export function createFanOuts(db: Database): FanOutStore {
   );
   const removeDone = connection.prepare(
     `DELETE FROM fan_outs WHERE rowid IN
-       (SELECT f.rowid FROM fan_outs f WHERE f.done_at < ?
-           AND NOT EXISTS (SELECT 1 FROM publications p WHERE p.topic_id = f.topic_id AND p.seq = f.seq) LIMIT ?)`,
+       (SELECT f.rowid FROM fan_outs f WHERE f.done_at < +?
+           AND NOT EXISTS (SELECT 1 FROM publications p WHERE p.topic_id = f.topic_id AND p.seq = f.seq) LIMIT +?)`,
   );
 
   return {

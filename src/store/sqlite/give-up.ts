@@ -21,10 +21,10 @@ export function createGiveUpOld(db: Database): (before: number, limit: number, n
   const { connection } = db;
   const owed = connection.prepare<object, Owed & { readonly seq: number }>(
     `SELECT b.*, max(b.next, min(b.newest,
-              (SELECT p.seq FROM publications p WHERE p.topic_id = b.topic_id AND p.published_at < @before
+              (SELECT p.seq FROM publications p WHERE p.topic_id = b.topic_id AND p.published_at < +@before
                 ORDER BY p.published_at DESC, p.seq DESC LIMIT 1))) AS seq
        FROM publications old CROSS JOIN behind b ON b.topic_id = old.topic_id AND b.next = old.seq
-      WHERE old.published_at < @before AND b.owner IS NULL AND b.next <= b.newest LIMIT @limit`,
+      WHERE old.published_at < +@before AND b.owner IS NULL AND b.next <= b.newest LIMIT +@limit`,
   );
   const pass = connection.prepare("UPDATE behind SET next = ? WHERE subscription_id = ?");
   const record = createRecordGivenUp(db);

@@ -27,7 +27,7 @@ export function createIntents(db: Database): IntentStore {
   const { connection, write } = db;
   const claimIntents = createClaimDue(db, { table: claimables.intents, toClaim });
   const removeDropped = connection.prepare(
-    "DELETE FROM intents WHERE id IN (SELECT id FROM intents WHERE dropped_at < ? LIMIT ?)",
+    "DELETE FROM intents WHERE id IN (SELECT id FROM intents WHERE dropped_at < +? LIMIT +?)",
   );
   const add = createAddIntent(db);
   const settle = createSettleIntent(db);

@@ -173,6 +173,7 @@ export const chunks = sqliteTable(
     todo: text("todo").notNull(),
   },
   (t) => [
+    index("chunks_topic").on(t.topicId),
     index("chunks_orphaned")
       .on(t.topicId)
       .where(sql`owner is null`),

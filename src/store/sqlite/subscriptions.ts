@@ -22,10 +22,13 @@ export function createSubscriptions(db: Database): SubscriptionStore {
     `SELECT s.*, t.url AS topic FROM subscriptions s JOIN topics t ON t.id = s.topic_id
       WHERE t.url = +? AND s.callback = +?`,
   );
-  // Not while an orphaned chunk may hold them: whoever takes it over records what they are owed.
+  // Not while a chunk or an attempt has them: what that leaves undone is then still theirs to be given up.
   const lapsed = connection.prepare<[number, number], { readonly id: number }>(
-    `SELECT id FROM (SELECT id, topic_id FROM subscriptions WHERE expires_at <= ? ORDER BY expires_at LIMIT ?) lapsed
-      WHERE NOT EXISTS (SELECT 1 FROM chunks c WHERE c.topic_id = lapsed.topic_id AND c.owner IS NULL)`,
+    `WITH lapsed AS MATERIALIZED (
+       SELECT id, topic_id FROM subscriptions WHERE expires_at <= +? ORDER BY expires_at LIMIT +?)
+     SELECT id FROM lapsed
+      WHERE NOT EXISTS (SELECT 1 FROM behind b WHERE b.subscription_id = id AND b.owner IS NOT NULL)
+        AND id NOT IN (SELECT value FROM chunks c, json_each(c.todo) WHERE c.topic_id IN (SELECT topic_id FROM lapsed))`,
   );
   const end = createEndSubscription(db);
   const giveUp = createGiveUpLapsed(db);

@@ -37,7 +37,7 @@ export function createTopics(db: Database): TopicStore {
     `DELETE FROM topics WHERE id IN
        (SELECT t.id FROM topics t WHERE t.subscribers = 0 AND t.fetch_owner IS NULL
            AND NOT EXISTS (SELECT 1 FROM publications p WHERE p.topic_id = t.id)
-           AND NOT EXISTS (SELECT 1 FROM fan_outs f WHERE f.topic_id = t.id) LIMIT ?)`,
+           AND NOT EXISTS (SELECT 1 FROM fan_outs f WHERE f.topic_id = t.id) LIMIT +?)`,
   );
   const settle = createSettleFetch(db);
 

@@ -41,6 +41,7 @@ CREATE TABLE `chunks` (
 	`todo` text NOT NULL
 );
 --> statement-breakpoint
+CREATE INDEX `chunks_topic` ON `chunks` (`topic_id`);--> statement-breakpoint
 CREATE INDEX `chunks_orphaned` ON `chunks` (`topic_id`) WHERE owner is null;--> statement-breakpoint
 CREATE TABLE `fan_outs` (
 	`topic_id` integer NOT NULL,
