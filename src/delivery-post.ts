@@ -3,21 +3,25 @@ import { Worker } from "node:worker_threads";
 import type { ThreadSettings } from "./delivery-thread.ts";
 import { createPost, type Post } from "./distribute/post.ts";
 import { DeliveryThreads, type DeliveryThreadsDeps } from "./distribute/delivery-threads.ts";
-import type { Outbound } from "./outbound/outbound.ts";
+import type { Resolve } from "./outbound/guarded-lookup.ts";
+import { createPoster } from "./outbound/poster.ts";
 
 /** Beside this file: built together, each is a program of its own. */
 const program = new URL(`delivery-thread.${import.meta.url.endsWith(".ts") ? "ts" : "js"}`, import.meta.url);
 
 export type DeliveryPostDeps = Omit<DeliveryThreadsDeps, "spawn"> &
   ThreadSettings & {
-    /** Posts from the main thread go out by it. */
-    readonly door: Outbound;
+    /** In place of the system's resolver; cannot cross threads. */
+    readonly resolve: Resolve | undefined;
   };
 
 /** How deliveries are signed and sent: by `count` threads, or with none of them on the main thread. */
 export function openDeliveryPost(deps: DeliveryPostDeps): AsyncDisposable & { readonly post: Post } {
-  const { count, headers, outbound, door, cut } = deps;
-  if (count > 0)
-    return new DeliveryThreads({ ...deps, spawn: () => new Worker(program, { workerData: { headers, outbound } }) });
-  return { post: createPost({ outbound: door, headers, cut }), async [Symbol.asyncDispose]() {} };
+  const { count, headers, poster, resolve, clock, cut } = deps;
+  if (count > 0) {
+    const workerData: ThreadSettings = { headers, poster };
+    return new DeliveryThreads({ ...deps, spawn: () => new Worker(program, { workerData }) });
+  }
+  const own = createPoster({ ...poster, clock, cut, ...(resolve && { resolve }) });
+  return { post: createPost(own, headers), [Symbol.asyncDispose]: () => own[Symbol.asyncDispose]() };
 }

@@ -9,14 +9,13 @@ export function boundSockets(descriptorLimit: number): number {
   return Math.max(fewestSockets, descriptorLimit - reserved);
 }
 
-/** Where the connections are: `main` for the main thread, `thread` for each delivery thread, `deliveries` for deliveries in all. */
+/** Whose the connections are: `main` of verifications and fetches, `thread` of each thread that delivers, `deliveries` of all of those. */
 export type SocketShares = { readonly main: number; readonly thread: number; readonly deliveries: number };
 
-/** Without delivery threads the main thread has all; with them it keeps a quarter for verifications and fetches. */
+/** A quarter is for verifications and fetches. Without delivery threads the main thread stands for the one. */
 export function shareSockets(all: number, threads: number): SocketShares {
-  if (threads === 0) return { main: all, thread: 0, deliveries: all };
   const deliveries = Math.floor((all * 3) / 4);
-  return { main: Math.floor(all / 4), thread: Math.floor(deliveries / threads), deliveries };
+  return { main: Math.floor(all / 4), thread: Math.floor(deliveries / Math.max(1, threads)), deliveries };
 }
 
 /**

@@ -101,9 +101,8 @@ async function openParts(given: Config, overrides: Overrides, stack: CleanupStac
   const { config, sockets } = fitDescriptors(given, log);
   const store = stack.use(openSqliteStore(config.databaseFile, migrationsFolder));
   const door = doorOf(config);
-  const outbound = stack.use(
-    createOutbound({ ...door, clock, maxSockets: sockets.main, ...(resolve === undefined ? {} : { resolve }) }),
-  );
+  const ours = { ...door, userAgent: `Carillon/${version}`, clock, maxSockets: sockets.main };
+  const outbound = stack.use(createOutbound({ ...ours, ...(resolve && { resolve }) }));
   const stopping = new AbortController();
   const cut = new AbortController();
   const signals = { stopping: stopping.signal, cut: cut.signal };
@@ -120,8 +119,8 @@ async function openParts(given: Config, overrides: Overrides, stack: CleanupStac
     // A resolver that was put in place of the system's cannot cross threads.
     count: resolve === undefined ? config.deliveryThreads : 0,
     headers: headersOf(config, address),
-    outbound: { ...door, maxSockets: sockets.thread },
-    door: outbound,
+    poster: { ...door, maxSockets: sockets.thread },
+    resolve,
     clock,
     cut: signals.cut,
     onError: (err) => log.error({ err }, "a delivery thread died; what it was sending is sent again"),
@@ -156,7 +155,7 @@ async function listKnownHosts({ hosts, behind }: Store) {
 function doorOf({ allowCidrs, hostConcurrency }: Config) {
   // The gate bounds deliveries; those beyond let verifications and fetches pass by deliveries that hang.
   const connectionsPerOrigin = hostConcurrency + 8;
-  return { allowCidrs, connectionsPerOrigin, userAgent: `Carillon/${version}` };
+  return { allowCidrs, connectionsPerOrigin };
 }
 
 function headersOf({ signatureMethod, signatureMethodByHost }: Config, { url, urls }: HubAddress): HeaderPolicy {

@@ -4,13 +4,15 @@ import type { Publication } from "../model/publication.ts";
 import type { Recipient } from "../model/subscription.ts";
 import { isOwnFault, type OutboundFailure } from "../outbound/outbound.ts";
 import { parseRetryAfter } from "./decide-retry.ts";
-import type { Post, PostAnswer } from "./post.ts";
+import type { PostAnswer } from "../outbound/poster.ts";
+import type { Post } from "./post.ts";
 
 export type AttemptDeps = {
   readonly post: Post;
   readonly clock: Clock;
   /** Cuts short what is still on its way when the hub must end. */
   readonly cut: AbortSignal;
+  readonly onError: (error: unknown) => void;
 };
 
 /** One attempt, and when it began. `undefined` as the answer: cut short by us, so it counts for nothing. */
@@ -20,22 +22,36 @@ export type Attempted = {
   readonly durationMs: number;
 };
 
-/** One POST of a publication to a subscription, and what its answer means. Never rejects for what the peer does. */
+/**
+ * One POST of a publication to a subscription, and what its answer means. Never rejects: a fault of our own is told, and counts
+ * as a failure of this delivery, so that it does not take the others with it.
+ */
 export async function attemptDelivery(
-  { post, clock, cut }: AttemptDeps,
+  { post, clock, cut, onError }: AttemptDeps,
   publication: Publication,
   recipient: Recipient,
   attempt: number,
 ): Promise<Attempted> {
   const at = clock.now();
   const startedMs = clock.monotonicMs();
-  const answer = await post(publication, recipient, attempt, at);
-  return { answer: toAttemptAnswer(answer, clock.now(), cut), at, durationMs: clock.monotonicMs() - startedMs };
+  let answer: AttemptAnswer | undefined;
+  try {
+    answer = toAttemptAnswer(await post(publication, recipient, attempt, at), clock, cut);
+  } catch (error) {
+    onError(error);
+    answer = { kind: "failed", fault: "broken", reason: "internal error" };
+  }
+  return { answer, at, durationMs: clock.monotonicMs() - startedMs };
 }
 
-function toAttemptAnswer(answer: PostAnswer, now: Date, cut: AbortSignal): AttemptAnswer | undefined {
+function toAttemptAnswer(answer: PostAnswer, clock: Clock, cut: AbortSignal): AttemptAnswer | undefined {
   if (answer.kind === "answered") {
-    return { kind: "answered", status: answer.status, retryAfterSeconds: parseRetryAfter(answer.retryAfter, now) };
+    const { status, retryAfter } = answer;
+    return {
+      kind: "answered",
+      status,
+      retryAfterSeconds: retryAfter === undefined ? undefined : parseRetryAfter(retryAfter, clock.now()),
+    };
   }
   if (cut.aborted) return undefined;
   const reason = `${answer.reason}: ${answer.detail}`;

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 
 import type { Publication } from "../model/publication.ts";
 import type { Recipient } from "../model/subscription.ts";
@@ -14,29 +14,31 @@ export type HeaderPolicy = {
 };
 
 /**
- * The headers of a delivery (§7). One Link header, self first, since clients in use read only the first link. Nothing
- * of the publisher's but the Content-Type goes out.
+ * The headers of all deliveries of a publication (§7). One Link header, self first, since clients in use read only the first
+ * link. Nothing of the publisher's but the Content-Type goes out.
  */
-export function deliveryHeaders(
+export function publicationHeaders(publication: Publication, policy: HeaderPolicy): Record<string, string> {
+  return {
+    "content-type": publication.contentType,
+    link: linkHeader(publication, policy),
+    "user-agent": policy.userAgent,
+  };
+}
+
+/** The header lines that one attempt of a delivery has besides: of the hub's making, every byte. */
+export function attemptLines(
   publication: Publication,
   recipient: Omit<Recipient, "generation">,
   attempt: number,
   now: Date,
-  policy: HeaderPolicy,
-): Record<string, string> {
-  const headers: Record<string, string> = {
-    "content-type": publication.contentType,
-    link: linkHeader(publication, policy),
-    "user-agent": policy.userAgent,
-    "webhook-id": webhookId(publication, recipient.subscriptionId),
-    "webhook-timestamp": String(Math.floor(now.getTime() / 1000)),
-    "carillon-attempt": String(attempt),
-  };
-  if (recipient.secret !== undefined) {
-    const method = chooseSignatureMethod(recipient, policy.signatures);
-    headers["x-hub-signature"] = sign(method, recipient.secret, publication.body);
-  }
-  return headers;
+  { signatures }: HeaderPolicy,
+): string {
+  const id = webhookId(publication, recipient.subscriptionId);
+  const seconds = Math.floor(now.getTime() / 1000);
+  const lines = `webhook-id: ${id}\r\nwebhook-timestamp: ${seconds}\r\ncarillon-attempt: ${attempt}\r\n`;
+  if (recipient.secret === undefined) return lines;
+  const method = chooseSignatureMethod(recipient, signatures);
+  return `${lines}x-hub-signature: ${sign(method, recipient.secret, publication.body)}\r\n`;
 }
 
 /** The links as the topic advertises them, never as somebody subscribed to it (§7). Of several hubs ours comes first. */
@@ -51,5 +53,5 @@ export function linkHeader({ topicUrl, links }: Publication, { hubUrl, ourUrls }
  */
 export function webhookId({ topicUrl, seq, publishedAt }: Publication, subscriptionId: number): string {
   const parts = [topicUrl, seq, publishedAt.getTime(), subscriptionId].join("\n");
-  return createHash("sha256").update(parts).digest("base64url").slice(0, 27);
+  return hash("sha256", parts, "base64url").slice(0, 27);
 }

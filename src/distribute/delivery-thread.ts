@@ -2,7 +2,8 @@ import type { Worker } from "node:worker_threads";
 
 import type { Clock } from "../clock.ts";
 import type { Publication } from "../model/publication.ts";
-import { type Addressee, type PostAnswer, wallClockMs } from "./post.ts";
+import { type PostAnswer, wallClockMs } from "../outbound/poster.ts";
+import type { Addressee } from "./post.ts";
 import type { Orders, PostOrder, Result, SharedPublication } from "./thread-messages.ts";
 
 /** A POST that a thread is to make, and who waits for it. */

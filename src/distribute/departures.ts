@@ -71,6 +71,11 @@ export class Departures {
     return [...this.#crowds].filter(([, count]) => count >= this.#limits.lanes.first).map(([topicId]) => topicId);
   }
 
+  /** So many first attempts wait that there is no hurry about anything that comes after them. */
+  get isSaturated(): boolean {
+    return this.#waiting >= this.#limits.lanes.first / 2;
+  }
+
   /** Nobody should bring any more first attempts. */
   get isFull(): boolean {
     return this.#waiting >= this.#limits.lanes.first * mostWaiting;

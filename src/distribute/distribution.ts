@@ -1,12 +1,12 @@
 import type { Log } from "../log.ts";
 import type { ChunkClaim } from "../model/delivery.ts";
-import type { Publication, PublicationKey } from "../model/publication.ts";
-import type { Recipient } from "../model/subscription.ts";
+import type { PublicationKey } from "../model/publication.ts";
 import type { Store } from "../store/store.ts";
 import type { Step } from "../work/loop.ts";
+import { Moments } from "../work/moments.ts";
 import { persist } from "../work/persist.ts";
 import { Pool } from "../work/pool.ts";
-import { type AttemptDeps, attemptDelivery, type Attempted } from "./attempt.ts";
+import { type AttemptDeps, attemptDelivery } from "./attempt.ts";
 import { type CatchUp, catchUp, settleCatchUp } from "./catch-up.ts";
 import { claimCatchUps } from "./claim-catch-ups.ts";
 import type { DeliverDeps } from "./deliver-deps.ts";
@@ -17,6 +17,9 @@ import type { JudgePolicy } from "./judge-attempt.ts";
 import { type ChunkDeps, runChunk } from "./run-chunk.ts";
 import { SharedPublications } from "./shared-publications.ts";
 import { createTendHosts } from "./tend-hosts.ts";
+
+/** Bounds what a crash repeats: what finished since the last checkpoint, and what was in flight. */
+const checkpointMs = 50;
 
 export type DistributionDeps = AttemptDeps &
   Pick<DeliverDeps, "stopping" | "cut"> & {
@@ -43,10 +46,18 @@ export function createDistribution(deps: DistributionDeps): Distribution {
   const lanes = { first: deps.total, retry: Math.ceil(deps.total / 2) };
   const news = new HostNews(nudge.hosts);
   const hosts = new Hosts(deps.clock, perOrigin, deps.known, news);
-  const departures = new Departures({ lanes, perOrigin }, hosts, nudge.fanOut);
+  const departures: Departures = new Departures({ lanes, perOrigin }, hosts, () => refill());
+  const checkpoints = new Moments(deps.clock, checkpointMs);
+  /** More is asked for at once, or, while plenty waits, together with a checkpoint: one flush to disk serves both. */
+  const refill = () => {
+    if (departures.isSaturated) checkpoints.next(nudge.fanOut);
+    else nudge.fanOut();
+  };
   const load = (key: PublicationKey) => persist(deps.clock, deps.cut, () => store.publications.load(key));
   const publications = new SharedPublications(load);
-  const shared = { ...deps, departures, hosts, attempt: createAttempt(deps), nudgeCatchUp: nudge.catchUp };
+  const attempt: DeliverDeps["attempt"] = (publication, recipient, number) =>
+    attemptDelivery(deps, publication, recipient, number);
+  const shared = { ...deps, departures, hosts, attempt, nudgeCatchUp: nudge.catchUp };
   const catchUpDeps = { ...shared, behind: store.behind, publications };
 
   const catchUps: Pool<CatchUp> = new Pool({
@@ -59,6 +70,7 @@ export function createDistribution(deps: DistributionDeps): Distribution {
   const chunkDeps: ChunkDeps = {
     ...shared,
     fanOuts: store.fanOuts,
+    checkpoints,
     adopt: (settling) => {
       catchUps.track(settling.finally(nudge.catchUp));
     },
@@ -69,7 +81,7 @@ export function createDistribution(deps: DistributionDeps): Distribution {
     limit: lanes.first,
     claim: (_free, now) => claimChunk(deps, departures, now),
     handle: (chunk) => publications.use(chunk, (publication) => runChunk(chunkDeps, chunk, publication)),
-    onRoom: nudge.fanOut,
+    onRoom: refill,
     onError,
   });
   const tendHosts = createTendHosts({ hosts, news, store, nudgeCatchUp: nudge.catchUp });
@@ -88,20 +100,4 @@ async function claimChunk(
     if (claimed.kind === "idle") break;
   }
   return [];
-}
-
-/** A fault of our own in one delivery is told and counts as a failure: it must not take the others with it. */
-function createAttempt(deps: DistributionDeps) {
-  return async (publication: Publication, recipient: Recipient, attempt: number): Promise<Attempted> => {
-    try {
-      return await attemptDelivery(deps, publication, recipient, attempt);
-    } catch (error) {
-      deps.onError(error);
-      return {
-        answer: { kind: "failed", fault: "broken", reason: "internal error" },
-        at: deps.clock.now(),
-        durationMs: 0,
-      };
-    }
-  };
 }

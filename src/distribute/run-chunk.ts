@@ -5,6 +5,7 @@ import type { ChunkClaim, ChunkReport } from "../model/delivery.ts";
 import type { Publication } from "../model/publication.ts";
 import type { FanOutStore } from "../store/fan-out-store.ts";
 import { Bell } from "../work/bell.ts";
+import type { Moments } from "../work/moments.ts";
 import { persist } from "../work/persist.ts";
 import type { Attempted } from "./attempt.ts";
 import type { OwnedClaim } from "./catch-up.ts";
@@ -13,9 +14,6 @@ import type { DeliverDeps } from "./deliver-deps.ts";
 import { type HostSign, readSign } from "./host-sign.ts";
 import { judgeAttempt, type Judgement } from "./judge-attempt.ts";
 
-/** Bounds what a crash repeats: what finished since the last checkpoint, and what was in flight. */
-const checkpointMs = 50;
-const checkpointSends = 500;
 /** A subscriber that takes longer leaves the chunk, so that it holds nobody up. */
 const softDeadlineMs = 2000;
 /** What could not even start leaves a little later: it gets the places of those that take longer. */
@@ -23,7 +21,12 @@ const unstartedMs = 2500;
 /** The same once a later publication of the topic waits. */
 const hurriedDeadlineMs = 250;
 
+/** Should a checkpoint's moment be missed. */
+const longestWaitMs = 1000;
+
 export type ChunkDeps = DeliverDeps & {
+  /** When all chunks write down how far they have come, so that one flush to disk serves them all. */
+  readonly checkpoints: Moments;
   readonly fanOuts: FanOutStore;
   /** Takes charge of an attempt that left its chunk: it settles like any catch-up attempt. */
   readonly adopt: (settling: Promise<void>) => void;
@@ -98,8 +101,9 @@ class ChunkRun {
   }
 
   async wait(): Promise<void> {
-    // All chunks wake at the same moments, so that one flush to disk serves them all.
-    await this.#bell.wait(checkpointMs - (this.#clock.monotonicMs() % checkpointMs));
+    const callOff = this.#deps.checkpoints.next(this.wake);
+    await this.#bell.wait(longestWaitMs);
+    callOff();
     if (this.#deps.stopping.aborted) this.withdrawAll();
   }
 
@@ -179,8 +183,8 @@ class ChunkRun {
   }
 
   #ringIfDone(): void {
-    const { todo, settled } = this.#sends;
-    if (todo.size === 0 || settled >= checkpointSends || this.#deps.stopping.aborted) this.#bell.ring();
+    const isDone = this.#sends.todo.size === 0 && !this.#deps.departures.isSaturated;
+    if (isDone || this.#deps.stopping.aborted) this.#bell.ring();
   }
 
   #detach(send: Send): void {

@@ -1,7 +1,8 @@
 import type { MessagePort } from "node:worker_threads";
 
 import type { Publication } from "../model/publication.ts";
-import type { Post, PostAnswer } from "./post.ts";
+import type { PostAnswer } from "../outbound/poster.ts";
+import type { Post } from "./post.ts";
 import type { Orders, PostOrder, Result } from "./thread-messages.ts";
 
 /** The inside of a delivery thread: makes the POSTs it is told to make, and says what came of them, many at a time. */

@@ -16,6 +16,7 @@ export function chooseSignatureMethod(
   policy: SignaturePolicy,
 ): SignatureMethod {
   if (recipient.signatureMethod !== undefined) return recipient.signatureMethod;
+  if (policy.byHost.length === 0) return policy.fallback;
   const { hostname } = new URL(recipient.callback);
   const rule = policy.byHost.find(([pattern]) => matchesHost(hostname, pattern));
   return rule?.[1] ?? policy.fallback;

@@ -84,7 +84,7 @@ function getOnce(
     ...(validators.lastModified === undefined ? {} : { "If-Modified-Since": validators.lastModified }),
   };
   // One byte more than may be kept tells a topic that is too large from one that broke off.
-  return deps.outbound.exchange({ method: "GET", headers, maxBytes: deps.maxBytes + 1, until: "body", ...hop });
+  return deps.outbound.exchange({ headers, maxBytes: deps.maxBytes + 1, ...hop });
 }
 
 async function readAnswer(

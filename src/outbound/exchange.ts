@@ -9,33 +9,19 @@ type Answered = Extract<OutboundAnswer, { kind: "answered" }>;
 
 const nothing = Buffer.alloc(0);
 
-/**
- * One exchange as undici's handler. It settles once; it is over when undici owes it nothing more (with `until: "status"` that is
- * later: the rest of the answer is being thrown away). `release` is called when it is over: timers and listeners go there.
- */
+/** One exchange as undici's handler. It settles once. `release` is called then: timers and listeners go there. */
 export class Exchange implements Dispatcher.DispatchHandler {
-  readonly #request: OutboundRequest;
   readonly #settle: (answer: OutboundAnswer) => void;
   readonly #release: () => void;
-  readonly #onStatus: () => boolean;
-  readonly #sink: BodySink | undefined;
+  readonly #sink: BodySink;
   #controller: Controller | undefined;
   #head: Answered | undefined;
-  #readBytes = 0;
   #isOver = false;
 
-  /** `onStatus` is called at the status line, if that is what is waited for: whether to settle now, or when it is over. */
-  constructor(
-    request: OutboundRequest,
-    settle: (answer: OutboundAnswer) => void,
-    release: () => void,
-    onStatus: () => boolean,
-  ) {
-    this.#request = request;
+  constructor({ maxBytes }: OutboundRequest, settle: (answer: OutboundAnswer) => void, release: () => void) {
     this.#settle = settle;
     this.#release = release;
-    this.#onStatus = onStatus;
-    this.#sink = request.until === "body" ? createBodySink(request.maxBytes) : undefined;
+    this.#sink = createBodySink(maxBytes);
   }
 
   /** Ends it from our side (wall clock, signal) and closes its socket. Late or repeated: nothing happens. */
@@ -54,14 +40,10 @@ export class Exchange implements Dispatcher.DispatchHandler {
   onResponseStart(_controller: Controller, status: number, headers: IncomingHeaders): void {
     if (this.#isOver || status < 200) return; // 1xx: only the wall clock bounds how many
     this.#head = { kind: "answered", status, headers: joinRepeated(headers), body: nothing, complete: false };
-    if (this.#request.until === "status" && this.#onStatus()) this.#settle(this.#head);
   }
 
   onResponseData(_controller: Controller, chunk: Buffer): void {
-    if (this.#isOver) return;
-    this.#readBytes += chunk.length;
-    const fits = this.#sink?.push(chunk) ?? this.#readBytes <= this.#request.maxBytes;
-    if (fits) return;
+    if (this.#isOver || this.#sink.push(chunk)) return;
     this.#finish(this.#answer(false));
     this.#cut();
   }
@@ -76,14 +58,13 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   #answer(complete: boolean): OutboundAnswer {
     if (this.#head === undefined) return failed("broken", "the peer sent no status line");
-    return this.#sink === undefined ? this.#head : { ...this.#head, body: this.#sink.take(), complete };
+    return { ...this.#head, body: this.#sink.take(), complete };
   }
 
-  /** With `until: "status"` the status line stands, whatever came of the rest; `settle` ignores a second answer. */
   #finish(answer: OutboundAnswer): void {
     this.#isOver = true;
     this.#release();
-    this.#settle(this.#request.until === "status" ? (this.#head ?? answer) : answer);
+    this.#settle(answer);
   }
 
   /**

@@ -1,22 +1,13 @@
-/** One exchange with a stranger's server. */
+/** One GET of a stranger's server. */
 export type OutboundRequest = {
-  readonly method: "GET" | "POST";
   /** Absolute http(s) URL without userinfo or fragment. What follows the authority goes on the wire byte for byte where it is plain ASCII. */
   readonly url: string;
-  /** Besides Host, Content-Length and Connection. */
+  /** Besides Host and Connection. */
   readonly headers: Readonly<Record<string, string>>;
-  /** Sent with Content-Length, never copied. */
-  readonly body?: Buffer;
   /** From the start (name resolution included) to the last byte. */
   readonly wallClockMs: number;
   /** Bytes of the answer's body to read. What comes after is not read: the answer is then `complete: false`. */
   readonly maxBytes: number;
-  /**
-   * `status`: resolves at the status line; the rest is read and thrown away within the same limits, so that
-   * the connection can be used again (while more than half of all connections are taken, resolves when that is done, with the
-   * same answer). `body`: resolves when the body is read.
-   */
-  readonly until: "status" | "body";
   readonly signal: AbortSignal;
 };
 
@@ -27,7 +18,7 @@ export type OutboundAnswer =
       /** Lower-case names; repeated fields joined by ", ". */
       readonly headers: Readonly<Record<string, string>>;
       readonly body: Buffer;
-      /** The body ended by itself, as long as it said it would be. Always false with `until: "status"`. */
+      /** The body ended by itself, as long as it said it would be. */
       readonly complete: boolean;
     }
   | { readonly kind: "failed"; readonly reason: OutboundFailure; readonly detail: string };
@@ -59,7 +50,7 @@ export function isOwnFault(answer: OutboundAnswer): boolean {
 /** Policy: the wait after a fault of our own, long enough not to make a shortage worse. */
 export const ownFaultPauseMs = 60_000;
 
-/** The one door to the network. Never follows redirects, never rejects: what a peer does is data. */
+/** The door to the network for all but deliveries (poster.ts). Never follows redirects, never rejects: what a peer does is data. */
 export interface Outbound extends AsyncDisposable {
   exchange(request: OutboundRequest): Promise<OutboundAnswer>;
 }

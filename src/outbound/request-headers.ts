@@ -8,14 +8,28 @@ export function requestHeaders(headers: Readonly<Record<string, string>>, userAg
   const flat: string[] = [];
   let named = false;
   for (const [name, value] of Object.entries(headers)) {
-    if (!token.test(name) || ownHeaders.test(name))
-      throw new OutboundError("broken", `the header ${name} cannot be sent`);
-    if (!fieldValue.test(value)) throw new OutboundError("broken", `the value of the header ${name} cannot be sent`);
+    assertSendable(name, value);
     named ||= name.toLowerCase() === "user-agent";
     flat.push(name, value);
   }
   if (!named) flat.push("user-agent", userAgent);
   return flat;
+}
+
+/** A line for each header. Throws an OutboundError on what would not be one. */
+export function headerLines(headers: Readonly<Record<string, string>>): string {
+  let lines = "";
+  for (const [name, value] of Object.entries(headers)) {
+    assertSendable(name, value);
+    lines += `${name}: ${value}\r\n`;
+  }
+  return lines;
+}
+
+function assertSendable(name: string, value: string): void {
+  if (!token.test(name) || ownHeaders.test(name))
+    throw new OutboundError("broken", `the header ${name} cannot be sent`);
+  if (!fieldValue.test(value)) throw new OutboundError("broken", `the value of the header ${name} cannot be sent`);
 }
 
 /** RFC 9110 section 5.6.2. */

@@ -4,10 +4,11 @@ import { type OnAbort, createAbortRegistry } from "./abort-registry.ts";
 import { createAddressGuard } from "./address-guard.ts";
 import { createConnector } from "./connector.ts";
 import { Exchange } from "./exchange.ts";
-import { failed, failureOf, OutboundError } from "./failure.ts";
+import { failed, failureOf } from "./failure.ts";
 import { type Resolve, resolveBySystem } from "./guarded-lookup.ts";
 import { createOpenSockets, type OpenSockets } from "./open-sockets.ts";
 import type { Outbound, OutboundAnswer, OutboundRequest } from "./outbound.ts";
+import { parseUrl } from "./parse-target.ts";
 import { requestHeaders } from "./request-headers.ts";
 import { requestTarget } from "./request-target.ts";
 
@@ -30,7 +31,7 @@ export type OutboundOptions = {
 };
 
 /**
- * The one door to the network, on undici. Proxy variables of the environment are ignored: a proxy would resolve names behind the
+ * The door to the network for what is read, on undici. Proxy variables of the environment are ignored: a proxy would resolve names behind the
  * address guard's back. Disposing closes every socket; what is in flight then ends as `aborted`, and so does what comes later.
  */
 export function createOutbound(options: OutboundOptions): Outbound {
@@ -68,9 +69,6 @@ function createAgent(options: OutboundOptions, sockets: OpenSockets, signal: Abo
   });
 }
 
-/** For what comes after the status line, where only that counts. */
-const restMs = 1000;
-
 type Door = {
   readonly agent: Agent;
   readonly sockets: OpenSockets;
@@ -79,13 +77,12 @@ type Door = {
   readonly userAgent: string;
 };
 
-/** Not async: on a warm connection the promises of that would be a good part of what this layer costs. */
-function exchange(door: Door, request: OutboundRequest): Promise<OutboundAnswer> {
-  if (request.signal.aborted) return Promise.resolve(failed("aborted", "called off by the hub"));
+async function exchange(door: Door, request: OutboundRequest): Promise<OutboundAnswer> {
+  if (request.signal.aborted) return failed("aborted", "called off by the hub");
   try {
-    return dispatch(door, request, prepare(request, door));
+    return await dispatch(door, request, prepare(request, door));
   } catch (error) {
-    return Promise.resolve(failureOf(error));
+    return failureOf(error);
   }
 }
 
@@ -94,9 +91,8 @@ function prepare(request: OutboundRequest, { sockets, userAgent }: Door): Agent.
   return {
     origin: url.origin,
     path: requestTarget(request.url, url),
-    method: request.method,
+    method: "GET",
     headers: requestHeaders(request.headers, userAgent),
-    body: request.body ?? null,
     /** Close the connection after the answer. undici looks when the request gets its connection or dials it, not while it waits. */
     get reset() {
       return sockets.isCrowded;
@@ -104,33 +100,16 @@ function prepare(request: OutboundRequest, { sockets, userAgent }: Door): Agent.
   };
 }
 
-function parseUrl(text: string): URL {
-  const url = URL.parse(text);
-  if (url === null) throw new OutboundError("broken", "the URL cannot be parsed");
-  if (url.protocol !== "http:" && url.protocol !== "https:")
-    throw new OutboundError("forbidden", "the URL is not http or https");
-  return url;
-}
-
 function dispatch(door: Door, request: OutboundRequest, options: Agent.DispatchOptions): Promise<OutboundAnswer> {
   return new Promise((resolve) => {
     const settle = (answer: OutboundAnswer) => settleLater(resolve, answer, door.sockets.isCrowded);
-    const running = new Exchange(request, settle, release, onStatus);
+    const running = new Exchange(request, settle, release);
     const seconds = request.wallClockMs / 1000;
-    const stop = () => running.stop("timeout", `not done within ${seconds} s`);
-    let callOffClock = door.clock.after(request.wallClockMs, stop);
+    const callOffClock = door.clock.after(request.wallClockMs, () =>
+      running.stop("timeout", `not done within ${seconds} s`),
+    );
     const stopListening = door.onAbort(request.signal, () => running.stop("aborted", "called off by the hub"));
     door.agent.dispatch(options, running);
-
-    /**
-     * The rest of the answer may take as long as using the connection again is worth. Nobody waits for it, unless connections
-     * are scarce: whoever sends more meanwhile would have more of them open than exchanges in flight.
-     */
-    function onStatus(): boolean {
-      callOffClock();
-      callOffClock = door.clock.after(restMs, stop);
-      return !door.sockets.isCrowded;
-    }
 
     function release(): void {
       callOffClock();

@@ -96,12 +96,10 @@ function get(
   const url = appendToCallback(callback, parameters);
   const headers = { accept: "*/*" };
   return outbound.exchange({
-    method: "GET",
     url,
     headers,
     wallClockMs,
     maxBytes: maxAnswerBytes,
-    until: "body",
     signal,
   });
 }

@@ -20,7 +20,7 @@ export type ForkChildOptions = { readonly env?: NodeJS.ProcessEnv | undefined; r
 
 /** Starts a script that calls `answerCalls`. */
 export function forkChild<C extends Calls>(script: string, { env, flags = [] }: ForkChildOptions = {}): Child<C> {
-  const options: ForkOptions = { serialization: "advanced", execArgv: ["--expose-gc", ...flags] };
+  const options: ForkOptions = { serialization: "advanced", execArgv: [...flags] };
   const child = fork(script, { ...options, env: { ...process.env, ...env } });
   const waiting = new Map<number, PromiseWithResolvers<unknown>>();
   let lastId = 0;

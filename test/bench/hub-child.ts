@@ -44,7 +44,7 @@ const calls = {
     resolutionMs = wantedMs;
     delays?.disable();
     delays = monitorEventLoopDelay({ resolution: resolutionMs });
-    await meter.begin();
+    meter.begin();
     await setTimeout(2 * resolutionMs); // what came before this would count as a delay
     delays.enable();
     probe?.reset();

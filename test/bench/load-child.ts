@@ -22,7 +22,7 @@ const calls = {
   async run(load: Load): Promise<void> {
     const sockets = await Promise.all(Array.from({ length: load.connections }, () => open(load.url)));
     const numbers = Array.from({ length: load.requests }, () => (lastNumber += 1)).values();
-    await meter.begin();
+    meter.begin();
     await Promise.all(sockets.map((socket) => work(socket, load, numbers)));
     for (const socket of sockets) socket.destroy();
   },

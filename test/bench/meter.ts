@@ -1,19 +1,15 @@
-import { setTimeout } from "node:timers/promises";
-
 /** What a process has used since its measurement began. */
 export type Use = { readonly cpuMs: number; readonly wallMs: number };
 
-export type Meter = { readonly begin: () => Promise<void>; readonly read: () => Use };
+export type Meter = { readonly begin: () => void; readonly read: () => Use };
 
 /** Measures the process it is called in, all its threads together. */
 export function createMeter(): Meter {
   let before = process.cpuUsage();
   let startedMs = performance.now();
   return {
-    /** With no garbage left from before: when that is collected would depend on what else was done. */
-    async begin() {
-      globalThis.gc?.();
-      await setTimeout(20); // what follows from collecting it
+    /** Garbage is not collected first: after a forced collection V8 runs for a while as if it had little memory. */
+    begin() {
       before = process.cpuUsage();
       startedMs = performance.now();
     },

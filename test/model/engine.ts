@@ -178,7 +178,7 @@ async function begin(file: string, gate: Gate, { ledger, peers, config, clock: w
   const store = observeStore(raw, gate, ledger, clock);
   const stopping = new AbortController();
   const cut = new AbortController();
-  const outbound = peers.outboundOf(gate, clock);
+  const outbound = peers.outboundOf(gate);
   const stages = createStages({
     config,
     clock,
@@ -186,7 +186,7 @@ async function begin(file: string, gate: Gate, { ledger, peers, config, clock: w
     random: () => 0,
     store,
     outbound,
-    post: createPost({ outbound, headers, cut: cut.signal }),
+    post: createPost(peers.posterOf(gate, clock, cut.signal), headers),
     address: createHubAddress("http://hub.example/", { host: "127.0.0.1", port: 8080 }),
     knownHosts,
     signals: { stopping: stopping.signal, cut: cut.signal },

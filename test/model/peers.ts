@@ -3,6 +3,7 @@ import { setImmediate } from "node:timers/promises";
 
 import type { Clock } from "../../src/clock.ts";
 import type { Outbound, OutboundAnswer, OutboundRequest } from "../../src/outbound/outbound.ts";
+import { type PostAnswer, type Poster, type PostRequest, wallClockMs } from "../../src/outbound/poster.ts";
 import { type Gate, never } from "./gate.ts";
 import type { Ledger } from "./ledger.ts";
 import { type Answer, pairOf, type PostFate } from "./member.ts";
@@ -30,13 +31,14 @@ export type Peers = {
   readonly down: Map<string, Behaviour>;
   /** Has one held answer given, or all. */
   release(as: Behaviour, pick?: number): void;
-  outboundOf(gate: Gate, clock: Clock): Outbound;
+  outboundOf(gate: Gate): Outbound;
+  posterOf(gate: Gate, clock: Clock, cut: AbortSignal): Poster;
 };
 
 export function createPeers(ledger: Ledger): Peers {
   const behaviour = new Map<string, Behaviour>();
   const down = new Map<string, Behaviour>();
-  let held: ((as: OutboundAnswer) => void)[] = [];
+  let held: ((as: PostAnswer) => void)[] = [];
 
   return {
     behaviour,
@@ -46,17 +48,23 @@ export function createPeers(ledger: Ledger): Peers {
       held = held.filter((one) => !chosen.includes(one));
       for (const give of chosen) give(answerOf(as));
     },
-    outboundOf: (gate, clock) => ({
-      async exchange(request) {
-        if (gate.isShut) return never();
-        gate.pulse.count += 1;
-        const answer = await (request.method === "GET" ? get(request) : post(request, gate, clock));
-        gate.pulse.count += 1;
-        return gate.isShut ? never() : answer;
-      },
+    outboundOf: (gate) => ({
+      exchange: (request) => watched(gate, () => get(request)),
+      async [Symbol.asyncDispose]() {},
+    }),
+    posterOf: (gate, clock, cut) => ({
+      post: (request) => watched(gate, () => post(request, { gate, clock, cut })),
       async [Symbol.asyncDispose]() {},
     }),
   };
+
+  async function watched<T>(gate: Gate, ask: () => Promise<T>): Promise<T> {
+    if (gate.isShut) return never();
+    gate.pulse.count += 1;
+    const answer = await ask();
+    gate.pulse.count += 1;
+    return gate.isShut ? never() : answer;
+  }
 
   async function get({ url }: OutboundRequest): Promise<OutboundAnswer> {
     const version = ledger.pings.served.get(url);
@@ -67,10 +75,10 @@ export function createPeers(ledger: Ledger): Peers {
     return isForged ? answered(404) : answered(200, searchParams.get("hub.challenge") ?? "");
   }
 
-  async function post(request: OutboundRequest, gate: Gate, clock: Clock): Promise<OutboundAnswer> {
-    const { headers, body = Buffer.alloc(0) } = request;
+  async function post({ url, headers: lines, body }: PostRequest, { gate, clock, cut }: World): Promise<PostAnswer> {
+    const headers = Object.fromEntries(lines.split("\r\n").map((line) => line.split(/: (.*)/s)));
     const text = body.toString();
-    const pair = pairOf(text.split(" ")[0] ?? "", request.url);
+    const pair = pairOf(text.split(" ")[0] ?? "", url);
     const seen = {
       body: text,
       webhookId: headers["webhook-id"] ?? "",
@@ -80,56 +88,58 @@ export function createPeers(ledger: Ledger): Peers {
       headers["x-hub-signature"] === `sha256=${createHmac("sha256", secret).update(body).digest("hex")}`;
     ledger.insist(!gate.isStopping, `${pair}: ${text} is sent after SIGTERM (promise E)`);
     const claim = ledger.post(pair, seen, isSignedBy, clock.now());
-    const { origin } = new URL(request.url);
+    const { origin } = new URL(url);
     const as = down.get(origin) ?? behaviour.get(pair) ?? "204";
-    const answer = await Promise.race([byBehaviour(as), cutShort(request, clock)]);
+    const answer = await Promise.race([byBehaviour(as), cutShort(clock, cut)]);
     if (gate.isShut || claim === undefined) return never();
     ledger.answer(origin, claim, read(answer), clock.now());
     return answer;
   }
 
-  async function byBehaviour(as: Behaviour): Promise<OutboundAnswer> {
+  async function byBehaviour(as: Behaviour): Promise<PostAnswer> {
     if (as === "held") return new Promise((resolve) => held.push(resolve));
     await setImmediate();
     return answerOf(as);
   }
 }
 
-function cutShort({ signal, wallClockMs }: OutboundRequest, clock: Clock): Promise<OutboundAnswer> {
+type World = { readonly gate: Gate; readonly clock: Clock; readonly cut: AbortSignal };
+
+function cutShort(clock: Clock, cut: AbortSignal): Promise<PostAnswer> {
   return new Promise((resolve) => {
     const fail = (reason: "aborted" | "timeout") => () => resolve({ kind: "failed", reason, detail: "no answer" });
     clock.after(wallClockMs, fail("timeout"));
-    signal.addEventListener("abort", fail("aborted"));
-    if (signal.aborted) fail("aborted")();
+    cut.addEventListener("abort", fail("aborted"));
+    if (cut.aborted) fail("aborted")();
   });
 }
 
-function answerOf(as: Behaviour): OutboundAnswer {
+function answerOf(as: Behaviour): PostAnswer {
   if (as === "exhausted") return { kind: "failed", reason: as, detail: "no descriptor left" };
   if (as === "held" || as === "refused") return { kind: "failed", reason: "refused", detail: "connection refused" };
-  const later = as === "429" || as === "503" ? { "retry-after": `${retryAfterSeconds[as]}` } : {};
-  return answered(Number(as), "", later);
+  const retryAfter = as === "429" || as === "503" ? `${retryAfterSeconds[as]}` : undefined;
+  return { kind: "answered", status: Number(as), retryAfter };
 }
 
-function answered(status: number, body = "", headers: Readonly<Record<string, string>> = {}): OutboundAnswer {
+function answered(status: number, body = ""): OutboundAnswer {
   return {
     kind: "answered",
     status,
     body: Buffer.from(body),
     complete: true,
-    headers: { "content-type": "text/plain", ...headers },
+    headers: { "content-type": "text/plain" },
   };
 }
 
-function read(answer: OutboundAnswer): Answer {
+function read(answer: PostAnswer): Answer {
   const post = fateOf(answer);
   const isLost = answer.kind === "failed" && (answer.reason === "refused" || answer.reason === "timeout");
   const isAnswered = answer.kind === "answered";
-  const isFaulty = isAnswered && answer.status >= 500 && answer.headers["retry-after"] === undefined;
+  const isFaulty = isAnswered && answer.status >= 500 && answer.retryAfter === undefined;
   return { post, retryAfterMs: retryAfterMsOf(answer), isAnswered, isLost, isHostTrouble: isLost || isFaulty };
 }
 
-function fateOf(answer: OutboundAnswer): PostFate {
+function fateOf(answer: PostAnswer): PostFate {
   if (answer.kind === "failed") {
     if (answer.reason === "exhausted") return "hindered";
     return answer.reason === "aborted" ? "cut" : "failed";
@@ -138,7 +148,7 @@ function fateOf(answer: OutboundAnswer): PostFate {
   return answer.status === 204 ? "delivered" : "failed";
 }
 
-function retryAfterMsOf(answer: OutboundAnswer): number {
-  const header = answer.kind === "answered" ? answer.headers["retry-after"] : undefined;
+function retryAfterMsOf(answer: PostAnswer): number {
+  const header = answer.kind === "answered" ? answer.retryAfter : undefined;
   return Math.min(Number(header ?? 0) * 1000, longestRetryAfterMs);
 }
