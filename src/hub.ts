@@ -110,7 +110,7 @@ async function openParts(given: Config, overrides: Overrides, stack: CleanupStac
   let closePost: () => PromiseLike<void> = async () => {};
   stack.defer(async () => closePost());
   stack.defer(async () => finish());
-  const listening = stack.use(await listen(config.host, config.port, (request) => app.fetch(request)));
+  const listening = stack.use(await listen(config.host, config.port, (request, env) => app.fetch(request, env)));
   const address = createHubAddress(config.publicUrl ?? `http://localhost:${listening.port}/`, listening);
   stack.defer(async () => {
     stopping.abort();

@@ -14,7 +14,7 @@ test.each([
 });
 
 test.each([
-  { all: 768, threads: 0, shares: { main: 768, thread: 0, deliveries: 768 } },
+  { all: 768, threads: 0, shares: { main: 192, thread: 576, deliveries: 576 } },
   { all: 768, threads: 2, shares: { main: 192, thread: 288, deliveries: 576 } },
   { all: Infinity, threads: 1, shares: { main: Infinity, thread: Infinity, deliveries: Infinity } },
 ])("$all connections are shared with $threads delivery threads", ({ all, threads, shares }) => {

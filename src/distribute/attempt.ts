@@ -2,9 +2,8 @@ import type { Clock } from "../clock.ts";
 import type { AttemptAnswer } from "../model/delivery.ts";
 import type { Publication } from "../model/publication.ts";
 import type { Recipient } from "../model/subscription.ts";
-import { isOwnFault, type OutboundFailure } from "../outbound/outbound.ts";
+import { isOwnFault, type OutboundFailure, type PostAnswer } from "../outbound/outbound.ts";
 import { parseRetryAfter } from "./decide-retry.ts";
-import type { PostAnswer } from "../outbound/poster.ts";
 import type { Post } from "./post.ts";
 
 export type AttemptDeps = {

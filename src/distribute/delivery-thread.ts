@@ -2,7 +2,7 @@ import type { Worker } from "node:worker_threads";
 
 import type { Clock } from "../clock.ts";
 import type { Publication } from "../model/publication.ts";
-import { type PostAnswer, wallClockMs } from "../outbound/poster.ts";
+import { type PostAnswer, postWallClockMs } from "../outbound/outbound.ts";
 import type { Addressee } from "./post.ts";
 import type { Orders, PostOrder, Result, SharedPublication } from "./thread-messages.ts";
 
@@ -21,7 +21,11 @@ export type Errand = {
 
 type Kept = { readonly id: number; users: number };
 
-const overdue: PostAnswer = { kind: "failed", reason: "timeout", detail: `not done within ${wallClockMs / 1000} s` };
+const overdue: PostAnswer = {
+  kind: "failed",
+  reason: "timeout",
+  detail: `not done within ${postWallClockMs / 1000} s`,
+};
 
 /** One thread as seen from the main one. Orders of one turn of the event loop travel together. */
 export class DeliveryThread {
@@ -84,12 +88,12 @@ export class DeliveryThread {
 
   /** One timer for all, set for the oldest: a thread that hangs holds nobody up. */
   #watch({ startedMs }: Errand): void {
-    const leftMs = startedMs + wallClockMs - this.#clock.monotonicMs();
+    const leftMs = startedMs + postWallClockMs - this.#clock.monotonicMs();
     this.#callOffWatch = this.#clock.after(Math.max(0, leftMs), () => {
       this.#callOffWatch = undefined;
       const nowMs = this.#clock.monotonicMs();
       for (const [id, errand] of this.#errands) {
-        if (nowMs - errand.startedMs < wallClockMs) return this.#watch(errand);
+        if (nowMs - errand.startedMs < postWallClockMs) return this.#watch(errand);
         this.#take(id)?.settle(overdue);
       }
     });

@@ -2,7 +2,7 @@ import type { Worker } from "node:worker_threads";
 
 import type { Clock } from "../clock.ts";
 import { originOf } from "../model/origin.ts";
-import type { PostAnswer } from "../outbound/poster.ts";
+import type { PostAnswer } from "../outbound/outbound.ts";
 import type { Post } from "./post.ts";
 import { DeliveryThread, type Errand } from "./delivery-thread.ts";
 

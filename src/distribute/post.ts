@@ -1,7 +1,7 @@
 import type { Publication } from "../model/publication.ts";
 import type { Recipient } from "../model/subscription.ts";
-import type { PostAnswer, Poster } from "../outbound/poster.ts";
-import { headerLines } from "../outbound/request-headers.ts";
+import type { PostAnswer, Poster } from "../outbound/outbound.ts";
+import { headerLines } from "../outbound/header-lines.ts";
 import { attemptLines, type HeaderPolicy, publicationHeaders } from "./delivery-headers.ts";
 
 /** Whom a delivery is for, and how it is signed for them. */

@@ -1,7 +1,7 @@
 import type { MessagePort } from "node:worker_threads";
 
 import type { Publication } from "../model/publication.ts";
-import type { PostAnswer } from "../outbound/poster.ts";
+import type { PostAnswer } from "../outbound/outbound.ts";
 import type { Post } from "./post.ts";
 import type { Orders, PostOrder, Result } from "./thread-messages.ts";
 

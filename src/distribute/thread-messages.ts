@@ -1,6 +1,6 @@
 import type { Publication } from "../model/publication.ts";
 import type { SignatureMethod } from "../model/signature-method.ts";
-import type { PostAnswer } from "../outbound/poster.ts";
+import type { PostAnswer } from "../outbound/outbound.ts";
 
 // Tuples, for of objects every key would be copied with every message.
 

@@ -1,37 +1,49 @@
 import { HubError } from "../errors.ts";
+import type { AppEnv } from "./app-env.ts";
+
+type Incoming = AppEnv["Bindings"]["incoming"];
 
 const maxFields = 512;
 /** Bounds what a stranger can make the hub hold in memory. */
 const maxBytes = 64 * 1024;
 
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
 /** The body of a form. Throws `too_large` for more than 64 KiB; `invalid_request` where it breaks off or is not UTF-8. */
-export async function readText(request: Request): Promise<string> {
+export async function readText(incoming: Incoming): Promise<string> {
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(await readBytes(request));
+    return utf8.decode(await readBytes(incoming));
   } catch (cause) {
     if (cause instanceof HubError) throw cause;
     throw new HubError("invalid_request", "the request body is not UTF-8, or broke off", { cause });
   }
 }
 
-/** Not by Hono's bodyLimit: it makes a new Request of a chunked one, which that of @hono/node-server cannot be made into. */
-async function readBytes(request: Request): Promise<ArrayBuffer | Uint8Array> {
-  if (Number(request.headers.get("content-length") ?? 0) > maxBytes) throw tooLarge();
-  return request.headers.has("transfer-encoding") ? readChunks(request) : request.arrayBuffer();
+/** From the socket, not by way of a Request: that costs more than all else about a form. Too much is left unread. */
+function readBytes(incoming: Incoming): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    if (Number(incoming.headers["content-length"] ?? 0) > maxBytes) return reject(tooLarge());
+    const parts: Buffer[] = [];
+    let bytes = 0;
+    incoming.on("data", take);
+    incoming.once("end", () => resolve(parts[1] === undefined ? (parts[0] ?? empty) : Buffer.concat(parts)));
+    incoming.once("error", reject);
+    incoming.once("close", () => {
+      if (!incoming.readableEnded) reject(new Error("the connection was closed"));
+    });
+
+    function take(part: Buffer): void {
+      bytes += part.length;
+      parts.push(part);
+      if (bytes <= maxBytes) return;
+      incoming.off("data", take);
+      incoming.pause();
+      reject(tooLarge());
+    }
+  });
 }
 
-async function readChunks({ body }: Request): Promise<Uint8Array> {
-  const parts: Uint8Array[] = [];
-  let bytes = 0;
-  // Too much is left unread, not cancelled: that would close the socket under the answer.
-  for await (const part of body?.values({ preventCancel: true }) ?? []) {
-    if (!(part instanceof Uint8Array)) continue; // never: the types do not say so
-    bytes += part.length;
-    if (bytes > maxBytes) throw tooLarge();
-    parts.push(part);
-  }
-  return Buffer.concat(parts);
-}
+const empty = Buffer.alloc(0);
 
 function tooLarge(): HubError {
   return new HubError("too_large", "the request body exceeds 64 KiB");

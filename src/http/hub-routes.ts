@@ -3,6 +3,7 @@ import { type Context, Hono } from "hono";
 import { HubError } from "../errors.ts";
 import type { Mode } from "../model/intent.ts";
 import { quote } from "../model/quote.ts";
+import type { AppEnv } from "./app-env.ts";
 import { parseForm, readText } from "./form.ts";
 
 /** Where the hub answers, each with and without a trailing slash and without a redirect, which would lose a POST. */
@@ -16,8 +17,8 @@ export type HubSteps = {
 };
 
 /** The hub URL (§5.1, §6). Answers once the request is stored, never after acting on it (§5.1.2). */
-export function hubRoutes(steps: HubSteps): Hono {
-  const routes = new Hono();
+export function hubRoutes(steps: HubSteps): Hono<AppEnv> {
+  const routes = new Hono<AppEnv>();
   for (const path of hubPaths) {
     routes.get(path, (c) => c.text(steps.describe()));
     routes.post(path, (c) => accept(c, steps));
@@ -26,7 +27,7 @@ export function hubRoutes(steps: HubSteps): Hono {
   return routes;
 }
 
-async function accept(c: Context, steps: HubSteps): Promise<Response> {
+async function accept(c: Context<AppEnv>, steps: HubSteps): Promise<Response> {
   const form = await readParameters(c);
   const mode = form.get("hub.mode");
   switch (mode) {
@@ -48,9 +49,10 @@ async function accept(c: Context, steps: HubSteps): Promise<Response> {
  * A ping may come in the query string of somebody else's webhook, whatever its body is, unless that is a form which
  * says itself what it wants.
  */
-async function readParameters(c: Context): Promise<URLSearchParams> {
-  const query = parseForm(new URL(c.req.url).search.slice(1));
-  if (query.get("hub.mode") !== "publish") return readForm(c);
+async function readParameters(c: Context<AppEnv>): Promise<URLSearchParams> {
+  const search = queryOf(c.env.incoming.url);
+  const query = search === undefined ? undefined : parseForm(search);
+  if (query?.get("hub.mode") !== "publish") return readForm(c);
   const form = await readForm(c).catch((error: unknown) => {
     if (error instanceof HubError) return new URLSearchParams();
     throw error;
@@ -67,7 +69,12 @@ function assertForm(contentType = ""): void {
   }
 }
 
-async function readForm(c: Context): Promise<URLSearchParams> {
-  assertForm(c.req.header("content-type"));
-  return parseForm(await readText(c.req.raw));
+function queryOf(target = ""): string | undefined {
+  const at = target.indexOf("?");
+  return at === -1 ? undefined : target.slice(at + 1);
+}
+
+async function readForm({ env: { incoming } }: Context<AppEnv>): Promise<URLSearchParams> {
+  assertForm(incoming.headers["content-type"]);
+  return parseForm(await readText(incoming));
 }

@@ -4,6 +4,8 @@ import { createServer, type Server } from "node:http";
 
 import { getRequestListener } from "@hono/node-server";
 
+import type { AppEnv } from "./app-env.ts";
+
 export type Listening = AsyncDisposable & { readonly host: string; readonly port: number };
 
 /** How long a client may take, so that slow ones do not use up the sockets. Milliseconds. */
@@ -14,14 +16,28 @@ const serverOptions = {
   connectionsCheckingInterval: 2000,
 } as const;
 
+/**
+ * Every answer has them. Whether a host and all below it speak https is for its operator's proxy to say, not for one program
+ * on it.
+ */
+const safeHeaders = new Map([
+  ["Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"],
+  ["Cross-Origin-Opener-Policy", "same-origin"],
+  ["Cross-Origin-Resource-Policy", "same-origin"],
+  ["Referrer-Policy", "no-referrer"],
+  ["X-Content-Type-Options", "nosniff"],
+  ["X-Frame-Options", "SAMEORIGIN"],
+]);
+
 /** Listens on `host` and `port` (0: any free one). Rejects when that cannot be had. Disposing ends open connections. */
 export async function listen(
   host: string,
   port: number,
-  fetch: (request: Request) => Response | Promise<Response>,
+  fetch: (request: Request, env: AppEnv["Bindings"]) => Response | Promise<Response>,
 ): Promise<Listening> {
-  const answer = getRequestListener(fetch, { overrideGlobalObjects: false });
+  const answer = getRequestListener(fetch);
   const server = createServer(serverOptions, (request, response) => {
+    response.setHeaders(safeHeaders);
     // Never rejects: what goes wrong it answers itself.
     void answer(request, response);
   });

@@ -11,19 +11,21 @@ const oddCharacters = /[\p{Cc}\s<>"\\]/u;
  * reaches the wire; at most 2048 characters; no white space or control characters, which parsers disagree about.
  */
 export function parseHttpUrl(value: string): ParsedUrl {
-  const fault = faultOf(value);
-  return fault === undefined ? { kind: "url", url: new URL(value) } : { kind: "fault", fault };
+  if (value.length > maxLength) return { kind: "fault", fault: `must be at most ${maxLength} characters long` };
+  const url = URL.parse(value);
+  const fault = faultOf(value, url);
+  return fault === undefined && url !== null ? { kind: "url", url } : { kind: "fault", fault: fault ?? notAbsolute };
 }
 
-function faultOf(value: string): string | undefined {
-  if (value.length > maxLength) return `must be at most ${maxLength} characters long`;
+const notAbsolute = "must be an absolute http or https URL";
+
+function faultOf(value: string, url: URL | null): string | undefined {
   if (oddCharacters.test(value))
     return "must not hold white space, control characters, quotes, angle brackets or backslashes";
   // Without a host, the URL standard would take the first part of the path for it.
-  if (!/^https?:\/\/[^/?#]/i.test(value) || !URL.canParse(value)) return "must be an absolute http or https URL";
+  if (!/^https?:\/\/[^/?#]/i.test(value) || url === null) return notAbsolute;
   if (value.includes("#")) return "must not have a fragment";
-  const { username, password } = new URL(value);
-  return username || password ? "must not hold a user name or password" : undefined;
+  return url.username || url.password ? "must not hold a user name or password" : undefined;
 }
 
 /**

@@ -43,7 +43,7 @@ export type OutboundFailure =
  * Whether an exchange failed by the hub's doing, so that it counts against nobody. An abort is one too: whoever gave the signal
  * looks at that first, and without it the hub has closed its door too early.
  */
-export function isOwnFault(answer: OutboundAnswer): boolean {
+export function isOwnFault(answer: OutboundAnswer | PostAnswer): boolean {
   return answer.kind === "failed" && (answer.reason === "exhausted" || answer.reason === "aborted");
 }
 
@@ -54,3 +54,25 @@ export const ownFaultPauseMs = 60_000;
 export interface Outbound extends AsyncDisposable {
   exchange(request: OutboundRequest): Promise<OutboundAnswer>;
 }
+
+/** What came of a POST, in values that can cross threads. */
+export type PostAnswer =
+  | { readonly kind: "answered"; readonly status: number; readonly retryAfter: string | undefined }
+  | { readonly kind: "failed"; readonly reason: OutboundFailure; readonly detail: string };
+
+export type PostRequest = {
+  /** As in OutboundRequest. */
+  readonly url: string;
+  /** Header lines as `headerLines` makes them. */
+  readonly headers: string;
+  /** Sent with Content-Length, never copied. */
+  readonly body: Buffer;
+};
+
+/** Never rejects: what a peer does is data. Disposing ends what is on its way as `aborted`, and so what comes later. */
+export interface Poster extends AsyncDisposable {
+  post(request: PostRequest): Promise<PostAnswer>;
+}
+
+/** From the start (name resolution included) to the status line (DESIGN 6). */
+export const postWallClockMs = 15_000;

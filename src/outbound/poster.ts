@@ -8,28 +8,9 @@ import { createConnector } from "./connector.ts";
 import { failed, failureOf } from "./failure.ts";
 import { type Resolve, resolveBySystem } from "./guarded-lookup.ts";
 import { createOpenSockets, type OpenSockets } from "./open-sockets.ts";
-import type { OutboundFailure } from "./outbound.ts";
+import { type PostAnswer, type Poster, type PostRequest, postWallClockMs } from "./outbound.ts";
 import { parseTarget, type Target } from "./parse-target.ts";
 import { PostLine } from "./post-line.ts";
-
-/** What came of a POST, in values that can cross threads. */
-export type PostAnswer =
-  | { readonly kind: "answered"; readonly status: number; readonly retryAfter: string | undefined }
-  | { readonly kind: "failed"; readonly reason: OutboundFailure; readonly detail: string };
-
-export type PostRequest = {
-  /** As in OutboundRequest. */
-  readonly url: string;
-  /** Header lines as `headerLines` makes them. */
-  readonly headers: string;
-  /** Sent with Content-Length, never copied. */
-  readonly body: Buffer;
-};
-
-/** Never rejects: what a peer does is data. Disposing ends what is on its way as `aborted`, and so what comes later. */
-export interface Poster extends AsyncDisposable {
-  post(request: PostRequest): Promise<PostAnswer>;
-}
 
 export type PosterOptions = {
   /** CARILLON_ALLOW_CIDRS; throws a plain Error on what is no network. */
@@ -48,8 +29,6 @@ export type PosterOptions = {
   readonly cut?: AbortSignal;
 };
 
-/** From the start (name resolution included) to the status line (DESIGN 6). */
-export const wallClockMs = 15_000;
 /** For what comes after the status line: as much as using the connection again is worth. */
 const restMs = 1000;
 /** Most servers close an idle connection after 5 s. */
@@ -97,7 +76,7 @@ type Job = {
 type Origin = { open: number; readonly idle: PostLine[]; readonly waiting: Job[] };
 
 const aborted = failed("aborted", "called off by the hub");
-const overdue = failed("timeout", `not done within ${wallClockMs / 1000} s`);
+const overdue = failed("timeout", `not done within ${postWallClockMs / 1000} s`);
 
 class PostPool {
   readonly #options: PosterOptions;
@@ -115,7 +94,7 @@ class PostPool {
     this.#sockets = sockets;
     this.#connect = connect;
     const { clock } = options;
-    this.#jobs = new Deadlines(clock, wallClockMs, (job) => this.#callOff(job, overdue));
+    this.#jobs = new Deadlines(clock, postWallClockMs, (job) => this.#callOff(job, overdue));
     this.#rests = new Deadlines(clock, restMs, (line) => line.close());
     this.#idles = new Deadlines(clock, idleMs, (line) => line.close());
   }

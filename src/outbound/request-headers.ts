@@ -1,4 +1,4 @@
-import { OutboundError } from "./failure.ts";
+import { assertSendable } from "./header-lines.ts";
 
 /**
  * Names and values in turn, as undici takes them, with `userAgent` where the request names none. Throws an OutboundError on
@@ -15,28 +15,3 @@ export function requestHeaders(headers: Readonly<Record<string, string>>, userAg
   if (!named) flat.push("user-agent", userAgent);
   return flat;
 }
-
-/** A line for each header. Throws an OutboundError on what would not be one. */
-export function headerLines(headers: Readonly<Record<string, string>>): string {
-  let lines = "";
-  for (const [name, value] of Object.entries(headers)) {
-    assertSendable(name, value);
-    lines += `${name}: ${value}\r\n`;
-  }
-  return lines;
-}
-
-function assertSendable(name: string, value: string): void {
-  if (!token.test(name) || ownHeaders.test(name))
-    throw new OutboundError("broken", `the header ${name} cannot be sent`);
-  if (!fieldValue.test(value)) throw new OutboundError("broken", `the value of the header ${name} cannot be sent`);
-}
-
-/** RFC 9110 section 5.6.2. */
-const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
-
-/** RFC 9110 section 5.5, obs-text included. */
-const fieldValue = /^[\t\x20-\x7e\x80-\xff]*$/;
-
-/** Framing and connection belong to this layer. */
-const ownHeaders = /^(?:host|content-length|connection|transfer-encoding|keep-alive|upgrade|expect)$/i;

@@ -28,7 +28,7 @@ async function warningsWith(openFiles: number, maxInFlight: string, threads: str
 }
 
 test.each([
-  { threads: "0", used: 256 },
+  { threads: "0", used: 192 },
   { threads: "2", used: 192 },
 ])("more deliveries in flight than the limit of open files allows are fewer, and that is told once", async (given) => {
   expect(await warningsWith(1024, "1000", given.threads)).toEqual([
@@ -43,5 +43,5 @@ test.each([
 });
 
 test("a setting that fits is left alone", async () => {
-  expect(await warningsWith(1024, "256", "0")).toEqual([]);
+  expect(await warningsWith(1024, "192", "0")).toEqual([]);
 });

@@ -3,7 +3,7 @@ import { setImmediate } from "node:timers/promises";
 
 import type { Clock } from "../../src/clock.ts";
 import type { Outbound, OutboundAnswer, OutboundRequest } from "../../src/outbound/outbound.ts";
-import { type PostAnswer, type Poster, type PostRequest, wallClockMs } from "../../src/outbound/poster.ts";
+import { type PostAnswer, type Poster, type PostRequest, postWallClockMs } from "../../src/outbound/outbound.ts";
 import { type Gate, never } from "./gate.ts";
 import type { Ledger } from "./ledger.ts";
 import { type Answer, pairOf, type PostFate } from "./member.ts";
@@ -76,16 +76,16 @@ export function createPeers(ledger: Ledger): Peers {
   }
 
   async function post({ url, headers: lines, body }: PostRequest, { gate, clock, cut }: World): Promise<PostAnswer> {
-    const headers = Object.fromEntries(lines.split("\r\n").map((line) => line.split(/: (.*)/s)));
+    const headers = new Headers(lines.split("\r\n").flatMap((line) => readHeader(line)));
     const text = body.toString();
     const pair = pairOf(text.split(" ")[0] ?? "", url);
     const seen = {
       body: text,
-      webhookId: headers["webhook-id"] ?? "",
-      attempt: Number(headers["carillon-attempt"]),
+      webhookId: headers.get("webhook-id") ?? "",
+      attempt: Number(headers.get("carillon-attempt")),
     };
     const isSignedBy = (secret: string) =>
-      headers["x-hub-signature"] === `sha256=${createHmac("sha256", secret).update(body).digest("hex")}`;
+      headers.get("x-hub-signature") === `sha256=${createHmac("sha256", secret).update(body).digest("hex")}`;
     ledger.insist(!gate.isStopping, `${pair}: ${text} is sent after SIGTERM (promise E)`);
     const claim = ledger.post(pair, seen, isSignedBy, clock.now());
     const { origin } = new URL(url);
@@ -103,12 +103,17 @@ export function createPeers(ledger: Ledger): Peers {
   }
 }
 
+function readHeader(line: string): [string, string][] {
+  const [, name, value] = /^([^:]+): (.*)$/.exec(line) ?? [];
+  return name === undefined || value === undefined ? [] : [[name, value]];
+}
+
 type World = { readonly gate: Gate; readonly clock: Clock; readonly cut: AbortSignal };
 
 function cutShort(clock: Clock, cut: AbortSignal): Promise<PostAnswer> {
   return new Promise((resolve) => {
     const fail = (reason: "aborted" | "timeout") => () => resolve({ kind: "failed", reason, detail: "no answer" });
-    clock.after(wallClockMs, fail("timeout"));
+    clock.after(postWallClockMs, fail("timeout"));
     cut.addEventListener("abort", fail("aborted"));
     if (cut.aborted) fail("aborted")();
   });

@@ -15,19 +15,14 @@ export type GroupCommit = Pick<Database, "write" | "writeUntil">;
 
 /** Gathers the writes of one turn of the event loop into one commit, so that a flush to disk serves them all. */
 export function createGroupCommit(connection: SqliteDatabase.Database): GroupCommit {
+  const runAll = createRunAll(connection);
   let waiting: Job[] = [];
-  const runAll = connection.transaction((jobs: readonly Job[], isolate: (run: () => void) => void) => {
-    for (const job of jobs) runIsolated(job, isolate);
-  });
-  const isolate = connection.transaction((run: () => void) => {
-    run();
-  });
 
   function commit(): void {
     const jobs = waiting;
     waiting = [];
     try {
-      runAll.immediate(jobs, isolate);
+      runAll(jobs);
     } catch (cause) {
       const error = toHubError(cause);
       for (const job of jobs) job.fail(error);
@@ -65,15 +60,41 @@ export function createGroupCommit(connection: SqliteDatabase.Database): GroupCom
   };
 }
 
+/** One transaction. Only where a job fails has each a savepoint of its own: that costs as much as a small write does. */
+function createRunAll(connection: SqliteDatabase.Database): (jobs: readonly Job[]) => void {
+  const together = connection.transaction((jobs: readonly Job[]) => {
+    for (const job of jobs) job.run();
+  });
+  const isolate = connection.transaction((run: () => void) => {
+    run();
+  });
+  const apart = connection.transaction((jobs: readonly Job[]) => {
+    for (const job of jobs) runIsolated(job, isolate);
+  });
+
+  return (jobs) => {
+    try {
+      together.immediate(jobs);
+    } catch (cause) {
+      if (isUnavailable(toHubError(cause))) throw cause;
+      apart.immediate(jobs);
+    }
+  };
+}
+
 /** A failure undoes the job's own savepoint only; one that ended the whole transaction is not to be gone on from. */
 function runIsolated(job: Job, isolate: (run: () => void) => void): void {
   try {
     isolate(job.run);
   } catch (cause) {
     const error = toHubError(cause);
-    if (error instanceof HubError && error.code === "store_unavailable") throw cause;
+    if (isUnavailable(error)) throw cause;
     job.error = error;
   }
+}
+
+function isUnavailable(error: unknown): boolean {
+  return error instanceof HubError && error.code === "store_unavailable";
 }
 
 /** A promise would run on after the transaction, outside of it. */

@@ -61,8 +61,8 @@ function createAddIntent({ connection }: Database) {
     const now = date.getTime();
     const before = newest.get({ topic, callback });
     if (before && isSameRequest(before, intent)) return;
-    const unknown = before === undefined && isSubscribed.get({ topic, callback, now }) === undefined;
-    if (mode === "unsubscribe" && unknown) return;
+    const isKnown = () => before !== undefined || isSubscribed.get({ topic, callback, now }) !== undefined;
+    if (mode === "unsubscribe" && !isKnown()) return;
     const { secret = null, verifyToken = null, signatureMethod = null } = intent;
     const dueAt = before === undefined ? now : null;
     insert.run({ ...intent, secret, verifyToken, signatureMethod, origin: originOf(callback), now, dueAt });
