@@ -12,6 +12,9 @@ export type ClaimCatchUpsDeps = {
   readonly perOrigin: number;
 };
 
+/** Claimed in one write: more would hold up everything else. */
+const mostProbes = 100;
+
 /** Claims retries as far as there is room: first what probes hosts that were dead, then what is due, origin by origin. */
 export async function claimCatchUps(deps: ClaimCatchUpsDeps, free: number, now: Date): Promise<readonly CatchUp[]> {
   const room = Math.min(free, deps.departures.retryRoom);
@@ -27,7 +30,7 @@ export async function claimCatchUps(deps: ClaimCatchUpsDeps, free: number, now: 
 }
 
 async function claimProbes({ behind, hosts }: ClaimCatchUpsDeps, room: number, now: Date): Promise<CatchUp[]> {
-  const origins = hosts.probesDue(room);
+  const origins = hosts.probesDue(Math.min(room, mostProbes));
   if (origins.length === 0) return [];
   const claims = await behind.claimProbes(origins, now);
   return claims.flatMap((claim, i) => {
