@@ -17,7 +17,7 @@ export type Figure = {
 };
 
 /** Both sides of a ratio, measured one after the other. */
-export type Pair<T> = { readonly ours: T; readonly reference: T };
+export type Pair<T, U = T> = { readonly ours: T; readonly reference: U };
 
 type More = Pick<Figure, "bar">;
 

@@ -2,12 +2,12 @@ import { type Figure, figureOf, type Pair, speedOf } from "./figure.ts";
 import type { Knobs } from "./row.ts";
 
 /** Measures both sides one after the other, each first in every second round, after a round that only has code compiled. */
-export async function inRounds<T>(
+export async function inRounds<T, U = T>(
   { rounds, tell }: Knobs,
   ours: () => Promise<T>,
-  reference: () => Promise<T>,
-): Promise<readonly Pair<T>[]> {
-  const measured: Pair<T>[] = [];
+  reference: () => Promise<U>,
+): Promise<readonly Pair<T, U>[]> {
+  const measured: Pair<T, U>[] = [];
   for (let round = 0; round <= rounds; round += 1) {
     tell(round === 0 ? "warm-up round" : `round ${round} of ${rounds}`);
     const first = round % 2 === 0 ? await ours() : undefined;

@@ -75,16 +75,32 @@ async function run(knobs: Knobs, shape: Shape): Promise<Measurement> {
     for (const one of [audience, some]) await subscribe(store, one.topic, one.callbacks);
   });
   const env = authority && (await trust(bench, authority.pem));
-  await using hub = await bench.startHub(database, shape.settings, { env });
+  // The reference is a loop on one thread. What delivery threads add to the cost, and take off the time, is told beside it.
+  const startHub = (threads: number) =>
+    bench.startHub(database, { ...shape.settings, DELIVERY_THREADS: `${threads}` }, { env });
+  await using hub = await startHub(0);
+  await using threaded = await startHub(1);
   await using reference = forkChild<ReferenceCalls>(join(import.meta.dirname, "../reference-child.ts"), { env });
   await reference.ask("prepare", { callbacks: audience.callbacks, bytes, inFlight, connections });
 
   const measured = await inRounds(
     knobs,
-    () => measureHub(bench, hub, audience, some, shape),
+    async () => ({
+      alone: await measureHub(bench, hub, audience, some, shape),
+      threaded: await measureHub(bench, threaded, audience, some, shape),
+    }),
     () => measureReference(bench, reference, audience, shape),
   );
-  return { figures: compareCosts("delivery", "the sink", measured), details: measured };
+  const pairs = (side: "alone" | "threaded") =>
+    measured.map(({ ours, reference: theirs }) => ({ ours: ours[side], reference: theirs }));
+  const withThread = compareCosts("delivery with a delivery thread", "the sink", pairs("threaded")).slice(0, 2);
+  return {
+    figures: [
+      ...compareCosts("delivery", "the sink", pairs("alone")),
+      ...withThread.map((figure) => ({ ...figure, bar: undefined })),
+    ],
+    details: measured,
+  };
 }
 
 /** A file, for Node reads it when it starts: certificates added later are parsed anew for each connection. */

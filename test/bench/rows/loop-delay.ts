@@ -26,7 +26,7 @@ export const loopDelay: Row = {
         { perOrigin, bytes },
       );
     const audiences = {
-      "20,000 at 4 origins that answer at once": await open("quick", 2, 4, full ? 50_000 : 5000),
+      "40,000 at 4 origins that answer at once": await open("quick", 2, 4, full ? 50_000 : 10_000),
       "4,000 at 250 origins that answer after 100 ms": await open("slow", 3, 250, full ? 160 : 16, 100),
     };
     const database = await bench.seed(async (store) => {
