@@ -2,7 +2,10 @@ import SqliteDatabase from "better-sqlite3";
 
 /** What was asked of the database. Times are those of the calling thread, which is blocked meanwhile. */
 export type StoreUse = {
-  /** Commits that wrote something: each is flushed to disk before it returns. Checkpoints of the log, one in 4,000 pages, flush beside them. */
+  /**
+   * Commits that wrote something and did not leave the flush to a later one: each is on disk before it returns. Checkpoints of the
+   * log, one in 4,000 pages, flush beside them.
+   */
   readonly commits: number;
   /** The longest statement; a flush is none. */
   readonly longestStatementMs: number;
@@ -28,6 +31,7 @@ export function createStoreProbe() {
   let use = nothing;
   let begunMs = 0;
   let writes = false;
+  let flushes = true;
 
   const note = ({ source, readonly }: Statement, startedMs: number, result: unknown) => {
     const endedMs = performance.now();
@@ -35,11 +39,13 @@ export function createStoreProbe() {
     if (source === "COMMIT") {
       const longestTransactionMs = Math.max(use.longestTransactionMs, startedMs - begunMs);
       const longestCommitMs = Math.max(use.longestCommitMs, tookMs);
-      const [commits, allCommitsMs] = [use.commits + Number(writes), use.allCommitsMs + tookMs];
+      const [commits, allCommitsMs] = [use.commits + Number(writes && flushes), use.allCommitsMs + tookMs];
       use = { ...use, commits, longestTransactionMs, longestCommitMs, allCommitsMs };
     } else if (source.startsWith("BEGIN")) {
       begunMs = endedMs;
       writes = false;
+    } else if (source.startsWith("PRAGMA synchronous")) {
+      flushes = source.endsWith("FULL");
     } else if (!readonly) {
       writes ||= hasWritten(result);
     }

@@ -8,6 +8,8 @@ import type { Ledger } from "./ledger.ts";
 export function observeStore(store: Store, gate: Gate, ledger: Ledger, clock: Clock): Store {
   const { topics, intents, subscriptions, publications, fanOuts, behind, attempts, hosts } = store;
   const ask = <T>(call: () => Promise<T>, tell?: (value: T) => void) => pass(gate, call, tell);
+  /** What was given up is read from the log, which takes longer than to claim in the same commit. */
+  let givingUp: Promise<void> | undefined;
   return {
     topics: {
       find: (url) => ask(() => topics.find(url)),
@@ -78,7 +80,7 @@ export function observeStore(store: Store, gate: Gate, ledger: Ledger, clock: Cl
     behind: {
       claimCatchUps: (limit, perOrigin, now, raised) =>
         ask(
-          () => behind.claimCatchUps(limit, perOrigin, now, raised),
+          () => behind.claimCatchUps(limit, perOrigin, now, raised).finally(() => givingUp),
           (claims) => {
             ledger.claim(claims, now);
           },
@@ -92,7 +94,7 @@ export function observeStore(store: Store, gate: Gate, ledger: Ledger, clock: Cl
         ),
       claimProbes: (origins, now) =>
         ask(
-          () => behind.claimProbes(origins, now),
+          () => behind.claimProbes(origins, now).finally(() => givingUp),
           (claims) => {
             ledger.claimProbes(origins, claims, now);
           },
@@ -113,6 +115,8 @@ export function observeStore(store: Store, gate: Gate, ledger: Ledger, clock: Cl
         ),
       listTroubled: () => ask(() => behind.listTroubled()),
       giveUpOld: async (before, limit, now) => {
+        const heard = Promise.withResolvers<void>();
+        givingUp = heard.promise;
         const given = await ask(
           async () => {
             const count = await behind.giveUpOld(before, limit, now);
@@ -121,7 +125,7 @@ export function observeStore(store: Store, gate: Gate, ledger: Ledger, clock: Cl
           ({ records }) => {
             ledger.giveUpOld(records, now);
           },
-        );
+        ).finally(heard.resolve);
         return given.count;
       },
       removeSettled: (...args) => ask(() => behind.removeSettled(...args)),

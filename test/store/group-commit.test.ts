@@ -86,6 +86,30 @@ describe("SQLite: writes of one turn", () => {
   });
 });
 
+describe("promises A and B, SQLite: what waits for the disk", () => {
+  const full = 2;
+  const normal = 1;
+
+  async function levels(...kinds: readonly ("write" | "claim")[]): Promise<readonly unknown[]> {
+    await using opened = await open();
+    const { db } = opened;
+    const level = () => db.connection.pragma("synchronous", { simple: true });
+    return await Promise.all(kinds.map((kind) => db[kind](level)));
+  }
+
+  test("is every write, also one that shares its commit with claims", async () => {
+    expect(await levels("write")).toEqual([full]);
+    expect(await levels("claim", "write", "claim")).toEqual([full, full, full]);
+  });
+
+  test("is not a claim, before and after a write as well", async () => {
+    await using opened = await open();
+    const { db } = opened;
+    const level = () => db.connection.pragma("synchronous", { simple: true });
+    expect([await db.claim(level), await db.write(level), await db.claim(level)]).toEqual([normal, full, normal]);
+  });
+});
+
 describe("promise F, SQLite: a full disk", () => {
   test("fails all writes of the turn with store_unavailable, changes nothing, and is recovered from", async () => {
     await using opened = await open();

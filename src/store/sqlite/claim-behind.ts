@@ -21,7 +21,7 @@ const jumpToNewest = `next = ${firstOwed("next")}`;
 
 /** Claims of who is behind, and giving them back. */
 export function createClaimBehind(db: Database): Pick<BehindStore, "claimCatchUps" | "claimProbes" | "release"> {
-  const { connection, write } = db;
+  const { connection, claim } = db;
   const kind = { table: claimables.behind, where: hasLease, set: jumpToNewest, toClaim: createToClaim(db) };
   const claimRow = createClaimRow<ClaimedRow>(db, kind);
   const earliest = connection.prepare<object, { readonly id: number }>(
@@ -35,7 +35,7 @@ export function createClaimBehind(db: Database): Pick<BehindStore, "claimCatchUp
   return {
     claimCatchUps: createClaimDue(db, kind),
     claimProbes: (origins, now) =>
-      write(() => {
+      claim(() => {
         const values = { token: randomUUID(), now: now.getTime() };
         return origins.map((origin) => {
           const row = earliest.get({ origin, now: values.now });
@@ -43,7 +43,7 @@ export function createClaimBehind(db: Database): Pick<BehindStore, "claimCatchUp
         });
       }),
     release: ({ subscriptionId, token }) =>
-      write(() => {
+      claim(() => {
         release.run(subscriptionId, token);
       }),
   };

@@ -58,7 +58,7 @@ export function createClaimDue<Row, Claim>(db: Database, kind: ClaimDue<Row, Cla
   return (limit, perOrigin, now, raised = []) => {
     const limits = new Map(raised.map((one) => [one.origin, one.limit]));
     const roomAt = ({ origin, open }: OpenAt) => (limits.get(origin) ?? perOrigin) - open;
-    return db.writeUntil(() => claimSome(Math.min(limit, most), now.getTime(), roomAt));
+    return db.claimUntil(() => claimSome(Math.min(limit, most), now.getTime(), roomAt));
   };
 }
 

@@ -22,8 +22,14 @@ export type Database = {
    */
   readonly write: <T>(work: () => T) => Promise<T>;
 
+  /**
+   * The same for a claim, which nobody misses after a loss of power: it does not wait for the disk. The next `write` takes it
+   * there.
+   */
+  readonly claim: <T>(work: () => T) => Promise<T>;
+
   /** The same, turn after turn until `work` returns something: what has much to do lets others in between. */
-  readonly writeUntil: <T>(work: () => T | undefined) => Promise<T>;
+  readonly claimUntil: <T>(work: () => T | undefined) => Promise<T>;
   readonly close: () => void;
 };
 
@@ -62,7 +68,6 @@ function createPrivately(file: string): void {
   closeSync(openSync(file, "a", 0o600));
 }
 
-/** FULL: an acknowledged write survives the loss of power, not only of the process. */
 function setPragmas(connection: SqliteDatabase.Database): void {
   connection.pragma("busy_timeout = 5000");
   connection.pragma("journal_mode = WAL");

@@ -18,7 +18,7 @@ type ProgressRow = {
 };
 
 export function createFanOuts(db: Database): FanOutStore {
-  const { connection, write } = db;
+  const { connection, write, claim } = db;
   const cut = createCutChunk(db);
   const reclaim = createReclaim(db);
   const checkpoint = createCheckpoint(db);
@@ -34,7 +34,7 @@ export function createFanOuts(db: Database): FanOutStore {
 
   return {
     claimChunk: (now, except = []) =>
-      write(() => {
+      claim(() => {
         const chunk = reclaim(now);
         return chunk ? { kind: "chunk", chunk } : cut(except, now.getTime());
       }),

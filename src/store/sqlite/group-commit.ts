@@ -9,19 +9,25 @@ type Job = {
   readonly settle: () => boolean;
   readonly fail: (error: unknown) => void;
   error: unknown;
+  readonly synchronous: Synchronous;
 };
 
-export type GroupCommit = Pick<Database, "write" | "writeUntil">;
+export type GroupCommit = Pick<Database, "write" | "claim" | "claimUntil">;
+
+/** FULL: it survives the loss of power, not only of the process. */
+type Synchronous = "FULL" | "NORMAL";
 
 /** Gathers the writes of one turn of the event loop into one commit, so that a flush to disk serves them all. */
 export function createGroupCommit(connection: SqliteDatabase.Database): GroupCommit {
   const runAll = createRunAll(connection);
+  const setSynchronous = createSetSynchronous(connection);
   let waiting: Job[] = [];
 
   function commit(): void {
     const jobs = waiting;
     waiting = [];
     try {
+      setSynchronous(jobs.some((job) => job.synchronous === "FULL") ? "FULL" : "NORMAL");
       runAll(jobs);
     } catch (cause) {
       const error = toHubError(cause);
@@ -39,7 +45,11 @@ export function createGroupCommit(connection: SqliteDatabase.Database): GroupCom
     waiting.push(job);
   }
 
-  function enqueue<T, U extends T>(work: () => T, isThrough: (value: T) => value is U): Promise<U> {
+  function enqueue<T, U extends T>(
+    synchronous: Synchronous,
+    work: () => T,
+    isThrough: (value: T) => value is U,
+  ): Promise<U> {
     return new Promise((resolve, reject) => {
       let value: T;
       const run = () => {
@@ -50,13 +60,28 @@ export function createGroupCommit(connection: SqliteDatabase.Database): GroupCom
         resolve(value);
         return true;
       };
-      add({ run, settle, fail: reject, error: undefined });
+      add({ run, settle, fail: reject, error: undefined, synchronous });
     });
   }
 
   return {
-    write: <T>(work: () => T) => enqueue(work, (_value): _value is T => true),
-    writeUntil: <T>(work: () => T | undefined) => enqueue(work, (value): value is T => value !== undefined),
+    write: (work) => enqueue("FULL", work, isAnything),
+    claim: (work) => enqueue("NORMAL", work, isAnything),
+    claimUntil: <T>(work: () => T | undefined) => enqueue("NORMAL", work, (value): value is T => value !== undefined),
+  };
+}
+
+function isAnything<T>(_value: T): _value is T {
+  return true;
+}
+
+/** Sets what the next transaction needs, where it is not so already. FULL is what the connection was opened with. */
+function createSetSynchronous(connection: SqliteDatabase.Database): (synchronous: Synchronous) => void {
+  let current: Synchronous = "FULL";
+  return (synchronous) => {
+    if (synchronous === current) return;
+    connection.pragma(`synchronous = ${synchronous}`);
+    current = synchronous;
   };
 }
 
