@@ -7,9 +7,14 @@ import type { Ledger } from "./ledger.ts";
 /** The store as one process sees it, while the ledger follows what is committed, in that order. */
 export function observeStore(store: Store, gate: Gate, ledger: Ledger, clock: Clock): Store {
   const { topics, intents, subscriptions, publications, fanOuts, behind, attempts, hosts } = store;
-  const ask = <T>(call: () => Promise<T>, tell?: (value: T) => void) => pass(gate, call, tell);
-  /** What was given up is read from the log, which takes longer than to claim in the same commit. */
-  let givingUp: Promise<void> | undefined;
+  /** What the ledger is to hear once it has heard what was given up before that: this is read from the log, which takes a while. */
+  let untold: (() => void)[] | undefined;
+  const inTurn = (tell: () => void) => {
+    if (untold === undefined) tell();
+    else untold.push(tell);
+  };
+  const ask = <T>(call: () => Promise<T>, tell: (value: T) => void = () => undefined) =>
+    pass(gate, call, (value) => inTurn(() => tell(value)));
   return {
     topics: {
       find: (url) => ask(() => topics.find(url)),
@@ -80,7 +85,7 @@ export function observeStore(store: Store, gate: Gate, ledger: Ledger, clock: Cl
     behind: {
       claimCatchUps: (limit, perOrigin, now, raised) =>
         ask(
-          () => behind.claimCatchUps(limit, perOrigin, now, raised).finally(() => givingUp),
+          () => behind.claimCatchUps(limit, perOrigin, now, raised),
           (claims) => {
             ledger.claim(claims, now);
           },
@@ -94,7 +99,7 @@ export function observeStore(store: Store, gate: Gate, ledger: Ledger, clock: Cl
         ),
       claimProbes: (origins, now) =>
         ask(
-          () => behind.claimProbes(origins, now).finally(() => givingUp),
+          () => behind.claimProbes(origins, now),
           (claims) => {
             ledger.claimProbes(origins, claims, now);
           },
@@ -115,17 +120,20 @@ export function observeStore(store: Store, gate: Gate, ledger: Ledger, clock: Cl
         ),
       listTroubled: () => ask(() => behind.listTroubled()),
       giveUpOld: async (before, limit, now) => {
-        const heard = Promise.withResolvers<void>();
-        givingUp = heard.promise;
-        const given = await ask(
+        const given = await pass(
+          gate,
           async () => {
             const count = await behind.giveUpOld(before, limit, now);
+            if (count > 0) untold = [];
             return { count, records: count === 0 ? [] : await newestGivenUp(store, ledger.topics.keys(), now) };
           },
           ({ records }) => {
             ledger.giveUpOld(records, now);
+            const others = untold ?? [];
+            untold = undefined;
+            for (const tell of others) tell();
           },
-        ).finally(heard.resolve);
+        );
         return given.count;
       },
       removeSettled: (...args) => ask(() => behind.removeSettled(...args)),
