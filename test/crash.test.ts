@@ -8,6 +8,7 @@ import { type HubProcess, startHubProcess } from "./support/hub-process.ts";
 import type { Answer } from "./support/peer.ts";
 import { openPublisher } from "./support/publisher.ts";
 import { echo, openSubscriber, parameters, type Subscriber } from "./support/subscriber.ts";
+import { until } from "./support/until.ts";
 
 // Real processes on one database file, killed at the moment that hurts. Nothing is sent to the hub after its restart.
 
@@ -137,6 +138,7 @@ test("promise E: SIGTERM in mid fan-out ends the hub with 0, and its successor d
   await post(hub, { "hub.mode": "publish", "hub.url": publisher.topic("/feed") });
   await subscriber.seen(2 * callbacks.length + 4); // as many as a host gets at first
   const ended = hub.end("SIGTERM");
+  await until(() => refusesRequests(hub));
   isStopping = true;
   for (const release of held) release();
   expect(await ended).toBe(0);
@@ -149,6 +151,14 @@ test("promise E: SIGTERM in mid fan-out ends the hub with 0, and its successor d
     callbacks.map((callback) => new URL(callback).pathname).toSorted(),
   );
 });
+
+/** It has heard that it is to end: it closes its door first. */
+function refusesRequests({ url }: HubProcess): Promise<boolean> {
+  return fetch(new URL("/livez", url)).then(
+    () => false,
+    () => true,
+  );
+}
 
 type Machine = AsyncDisposable & {
   readonly wasKilled: boolean;
