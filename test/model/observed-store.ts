@@ -9,6 +9,7 @@ export function observeStore(store: Store, gate: Gate, ledger: Ledger, clock: Cl
   const { topics, intents, subscriptions, publications, fanOuts, behind, attempts, hosts } = store;
   /** What the ledger is to hear once it has heard what was given up before that: this is read from the log, which takes a while. */
   let untold: (() => void)[] | undefined;
+  const readGivenUp = createReadGivenUp(store);
   const inTurn = (tell: () => void) => {
     if (untold === undefined) tell();
     else untold.push(tell);
@@ -125,7 +126,7 @@ export function observeStore(store: Store, gate: Gate, ledger: Ledger, clock: Cl
           async () => {
             const count = await behind.giveUpOld(before, limit, now);
             if (count > 0) untold = [];
-            return { count, records: count === 0 ? [] : await newestGivenUp(store, ledger.topics.keys(), now) };
+            return { count, records: count === 0 ? [] : await readGivenUp(ledger.topics.keys(), now) };
           },
           ({ records }) => {
             ledger.giveUpOld(records, now);
@@ -164,8 +165,21 @@ export function observeStore(store: Store, gate: Gate, ledger: Ledger, clock: Cl
   };
 }
 
-/** What has just been given up because it was owed for too long. */
-async function newestGivenUp(store: Store, topicIds: Iterable<number>, now: Date): Promise<readonly AttemptRecord[]> {
-  const logs = await Promise.all(Array.from(topicIds, (topicId) => store.attempts.newest(topicId, 100)));
-  return logs.flat().filter(({ at, reason }) => at.getTime() === now.getTime() && reason === "it was owed for 7 days");
+/** Reads what has just been given up because it was owed for too long: what the log says of that moment and has not said before. */
+function createReadGivenUp(store: Store): (topicIds: Iterable<number>, now: Date) => Promise<readonly AttemptRecord[]> {
+  const read = new Map<string, number>();
+
+  async function readNew(topicId: number, now: Date): Promise<readonly AttemptRecord[]> {
+    const log = await store.attempts.newest(topicId, 100);
+    const all = log.filter(({ at, reason }) => at.getTime() === now.getTime() && reason === "it was owed for 7 days");
+    const moment = `${topicId} ${now.getTime()}`;
+    const known = read.get(moment) ?? 0;
+    read.set(moment, all.length);
+    return all.slice(0, all.length - known);
+  }
+
+  return async (topicIds, now) => {
+    const logs = await Promise.all(Array.from(topicIds, (topicId) => readNew(topicId, now)));
+    return logs.flat();
+  };
 }
