@@ -1,19 +1,7 @@
 import type { AttemptRecord } from "../../model/delivery.ts";
 import type { AttemptStore } from "../attempt-store.ts";
+import { type AttemptRow, toRecord } from "../rows/attempt-row.ts";
 import type { Database } from "./database.ts";
-
-type AttemptRow = {
-  readonly at: number;
-  readonly topic_id: number;
-  readonly seq: number;
-  readonly subscription_id: number | null;
-  readonly count: number;
-  readonly attempt: number;
-  readonly outcome: AttemptRecord["outcome"];
-  readonly status: number | null;
-  readonly reason: string | null;
-  readonly duration_ms: number;
-};
 
 export function createAttempts({ connection, write }: Database): AttemptStore {
   const newest = connection.prepare<[number, number], AttemptRow>(
@@ -42,20 +30,5 @@ export function createLogAttempt({ connection }: Database): (record: AttemptReco
   return (record) => {
     const { subscriptionId = null, status = null, reason = null, at, durationMs } = record;
     insert.run({ ...record, subscriptionId, status, reason, at: at.getTime(), durationMs: Math.round(durationMs) });
-  };
-}
-
-function toRecord(row: AttemptRow): AttemptRecord {
-  return {
-    at: new Date(row.at),
-    topicId: row.topic_id,
-    seq: row.seq,
-    subscriptionId: row.subscription_id ?? undefined,
-    count: row.count,
-    attempt: row.attempt,
-    outcome: row.outcome,
-    status: row.status ?? undefined,
-    reason: row.reason ?? undefined,
-    durationMs: row.duration_ms,
   };
 }

@@ -1,5 +1,6 @@
 import type { CatchUpClaim, CatchUpOutcome, Wait } from "../../model/delivery.ts";
 import type { BehindStore } from "../behind-store.ts";
+import { hastenedByCodes } from "../rows/hastened-by.ts";
 import { createLogAttempt } from "./attempts.ts";
 import { createEndGone } from "./checkpoint.ts";
 import { createClaimBehind } from "./claim-behind.ts";
@@ -7,7 +8,6 @@ import type { Database } from "./database.ts";
 import { firstOwed } from "./first-owed.ts";
 import { createGiveUpOld } from "./give-up.ts";
 import { read } from "./group-commit.ts";
-import { hastenedByCodes } from "./hastened-by.ts";
 
 type Claim = Pick<CatchUpClaim, "subscriptionId" | "seq" | "token">;
 type Settled = "done" | "more" | "waits" | "lost";

@@ -1,10 +1,10 @@
 import type { ChunkClaim, ChunkReport, FallBehind, Gone } from "../../model/delivery.ts";
 import type { PublicationKey } from "../../model/publication.ts";
 import { originOf } from "../../model/origin.ts";
+import { hastenedByCodes } from "../rows/hastened-by.ts";
 import { createLogAttempt } from "./attempts.ts";
 import type { Database } from "./database.ts";
 import { createEndSubscription } from "./end-subscription.ts";
-import { hastenedByCodes } from "./hastened-by.ts";
 
 /** Writes a chunk's report, inside a write. Its first statement is the fence: without the claim nothing follows. */
 export function createCheckpoint(

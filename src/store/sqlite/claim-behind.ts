@@ -2,11 +2,11 @@ import { randomUUID } from "node:crypto";
 
 import type { CatchUpClaim } from "../../model/delivery.ts";
 import type { BehindStore } from "../behind-store.ts";
+import { type RecipientRow, toRecipient } from "../rows/recipient-row.ts";
 import { createClaimDue, createClaimRow } from "./claim-due.ts";
 import type { Database } from "./database.ts";
 import { claimables } from "./due-origins.ts";
 import { firstOwed } from "./first-owed.ts";
-import { type RecipientRow, toRecipient } from "./recipient-row.ts";
 
 type ClaimedRow = {
   readonly subscription_id: number;

@@ -2,11 +2,10 @@ import { randomUUID } from "node:crypto";
 
 import type { ChunkClaim } from "../../model/delivery.ts";
 import type { Recipient } from "../../model/subscription.ts";
+import { logsSuccesses, pageSize, whereNext } from "../rows/page.ts";
+import { type RecipientRow, toRecipient } from "../rows/recipient-row.ts";
 import type { Database } from "./database.ts";
 import { createPassOverLapsed } from "./give-up.ts";
-import { type RecipientRow, toRecipient } from "./recipient-row.ts";
-
-const chunkSize = 1000;
 
 type FanOutRow = {
   readonly topic_id: number;
@@ -37,7 +36,7 @@ export function createCutChunk(db: Database): (except: readonly number[], now: n
     if (fanOut === undefined) return { kind: "idle" };
     const { topic_id: topicId, seq } = fanOut;
     const until = fanOut.wrapped ? fanOut.start : Number.MAX_SAFE_INTEGER;
-    const members = page.all(topicId, fanOut.cursor, until, chunkSize);
+    const members = page.all(topicId, fanOut.cursor, until, pageSize);
     const entitled = members.filter((member) => member.first_seq <= seq);
     const owed = passOverLapsed(entitled, { topicId, seq }, new Date(now));
     const handed = handOver(fanOut, owed);
@@ -45,7 +44,9 @@ export function createCutChunk(db: Database): (except: readonly number[], now: n
     const token = randomUUID();
     const opens = recipients.length > 0;
     const id = opens ? Number(insert.run(topicId, seq, token, toTodo(recipients)).lastInsertRowid) : 0;
-    advance.run({ ...whereNext(fanOut, members), topicId, seq, now, opens: Number(opens), handed: handed.size });
+    const { cursor, wrapped, finished } = whereNext({ ...fanOut, wrapped: fanOut.wrapped === 1 }, members);
+    const flags = { wrapped: Number(wrapped), finished: Number(finished), opens: Number(opens) };
+    advance.run({ cursor, ...flags, topicId, seq, now, handed: handed.size });
     if (!opens) return { kind: "cut" };
     return {
       kind: "chunk",
@@ -57,22 +58,6 @@ export function createCutChunk(db: Database): (except: readonly number[], now: n
 /** The ids still to do, as the column says it. */
 export function toTodo(recipients: readonly Recipient[]): string {
   return JSON.stringify(recipients.map((recipient) => recipient.subscriptionId));
-}
-
-/** On topics of 1000 subscribers and more one log record stands for all successes of a chunk (DESIGN 4). */
-export function logsSuccesses({ subscribers }: { readonly subscribers: number }): boolean {
-  return subscribers < 1000;
-}
-
-/** A fan-out that began in the middle goes on at the beginning, once. */
-function whereNext(fanOut: FanOutRow, members: readonly Member[]) {
-  const atEnd = members.length < chunkSize;
-  const wraps = atEnd && !fanOut.wrapped && fanOut.start > 0;
-  return {
-    cursor: wraps ? 0 : (members.at(-1)?.id ?? fanOut.cursor),
-    wrapped: Number(wraps || fanOut.wrapped === 1),
-    finished: Number(atEnd && !wraps),
-  };
 }
 
 function createHandOver({ connection }: Database) {

@@ -2,12 +2,13 @@ import { randomUUID } from "node:crypto";
 
 import type { ChunkClaim } from "../../model/delivery.ts";
 import type { FanOutProgress, FanOutStore } from "../fan-out-store.ts";
+import { logsSuccesses } from "../rows/page.ts";
+import { type RecipientRow, toRecipient } from "../rows/recipient-row.ts";
 import { createCheckpoint } from "./checkpoint.ts";
-import { createCutChunk, logsSuccesses, toTodo } from "./cut-chunk.ts";
+import { createCutChunk, toTodo } from "./cut-chunk.ts";
 import type { Database } from "./database.ts";
 import { createPassOverLapsed } from "./give-up.ts";
 import { read } from "./group-commit.ts";
-import { type RecipientRow, toRecipient } from "./recipient-row.ts";
 
 type ProgressRow = {
   readonly done: number;

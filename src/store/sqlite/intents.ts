@@ -1,31 +1,15 @@
-import type { IntentClaim, IntentDecision, Mode, NewIntent } from "../../model/intent.ts";
+import type { IntentClaim, IntentDecision, NewIntent } from "../../model/intent.ts";
 import { originOf } from "../../model/origin.ts";
-import type { SignatureMethod } from "../../model/signature-method.ts";
 import type { IntentStore } from "../intent-store.ts";
+import { type IntentRow, isSameRequest, toIntentClaim } from "../rows/intent-row.ts";
 import { createApplyIntent } from "./apply-intent.ts";
 import { createClaimDue } from "./claim-due.ts";
 import type { Database } from "./database.ts";
 import { claimables } from "./due-origins.ts";
 
-type IntentRow = {
-  readonly id: number;
-  readonly mode: Mode;
-  readonly topic: string;
-  readonly topic_as_asked: string;
-  readonly callback: string;
-  readonly secret: string | null;
-  readonly lease_seconds: number;
-  readonly verify_token: string | null;
-  readonly signature_method: SignatureMethod | null;
-  readonly created_at: number;
-  readonly attempts: number;
-  readonly owner: string | null;
-  readonly denial: string | null;
-};
-
 export function createIntents(db: Database): IntentStore {
   const { connection, write } = db;
-  const claimIntents = createClaimDue(db, { table: claimables.intents, toClaim });
+  const claimIntents = createClaimDue(db, { table: claimables.intents, toClaim: toIntentClaim });
   const removeDropped = connection.prepare(
     "DELETE FROM intents WHERE id IN (SELECT id FROM intents WHERE dropped_at < +? LIMIT +?)",
   );
@@ -69,20 +53,6 @@ function createAddIntent({ connection }: Database) {
   };
 }
 
-/** Repeating a request while the first is under way is not the same: its callback may have changed its mind. */
-function isSameRequest(row: IntentRow, intent: NewIntent): boolean {
-  return (
-    row.owner === null &&
-    row.denial === null &&
-    row.mode === intent.mode &&
-    row.topic_as_asked === intent.topicAsAsked &&
-    row.lease_seconds === intent.leaseSeconds &&
-    row.secret === (intent.secret ?? null) &&
-    row.verify_token === (intent.verifyToken ?? null) &&
-    row.signature_method === (intent.signatureMethod ?? null)
-  );
-}
-
 function createSettleIntent(db: Database) {
   const { connection } = db;
   const holds = connection.prepare<[number, string]>("SELECT 1 FROM intents WHERE id = ? AND owner = ?");
@@ -120,23 +90,5 @@ function createSettleIntent(db: Database) {
         break;
     }
     return true;
-  };
-}
-
-function toClaim(row: IntentRow, token: string): IntentClaim {
-  return {
-    id: row.id,
-    token,
-    mode: row.mode,
-    topic: row.topic,
-    topicAsAsked: row.topic_as_asked,
-    callback: row.callback,
-    secret: row.secret ?? undefined,
-    leaseSeconds: row.lease_seconds,
-    verifyToken: row.verify_token ?? undefined,
-    signatureMethod: row.signature_method ?? undefined,
-    createdAt: new Date(row.created_at),
-    attempts: row.attempts,
-    denial: row.denial ?? undefined,
   };
 }

@@ -1,17 +1,9 @@
 import { HubError } from "../../errors.ts";
-import type { Publication, PublicationKey } from "../../model/publication.ts";
-import type { AdvertisedLinks } from "../../model/topic.ts";
+import type { PublicationKey } from "../../model/publication.ts";
 import type { PublicationStore } from "../publication-store.ts";
+import { type PublicationRow, toPublication } from "../rows/publication-row.ts";
 import type { Database } from "./database.ts";
 import { read } from "./group-commit.ts";
-
-type PublicationRow = {
-  readonly topic_url: string;
-  readonly content_type: string;
-  readonly links: string;
-  readonly published_at: number;
-  readonly body: Buffer;
-};
 
 /** Publications looked at in one write: those that are kept may be many. */
 const pageSize = 1000;
@@ -72,18 +64,5 @@ function createRemoveSettledAfter({ connection }: Database) {
     const until = last ?? afterAll;
     const removed = remove.run({ ...after, lastTopicId: until.topicId, lastSeq: until.seq, limit }).changes;
     return { removed, last };
-  };
-}
-
-function toPublication({ topicId, seq }: PublicationKey, row: PublicationRow): Publication {
-  return {
-    topicId,
-    seq,
-    topicUrl: row.topic_url,
-    contentType: row.content_type,
-    // Written by `publish` from this very type.
-    links: JSON.parse(row.links) as AdvertisedLinks,
-    publishedAt: new Date(row.published_at),
-    body: row.body,
   };
 }

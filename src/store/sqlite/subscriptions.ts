@@ -1,20 +1,8 @@
-import type { SignatureMethod } from "../../model/signature-method.ts";
-import type { Subscription } from "../../model/subscription.ts";
+import { type SubscriptionRow, toSubscription } from "../rows/subscription-row.ts";
 import type { SubscriptionStore } from "../subscription-store.ts";
 import type { Database } from "./database.ts";
 import { createEndSubscription } from "./end-subscription.ts";
 import { createGiveUpLapsed } from "./give-up.ts";
-
-type SubscriptionRow = {
-  readonly id: number;
-  readonly topic: string;
-  readonly callback: string;
-  readonly secret: string | null;
-  readonly signature_method: SignatureMethod | null;
-  readonly verified_at: number;
-  readonly expires_at: number;
-  readonly first_seq: number;
-};
 
 export function createSubscriptions(db: Database): SubscriptionStore {
   const { connection, write } = db;
@@ -52,18 +40,5 @@ export function createSubscriptions(db: Database): SubscriptionStore {
         const row = byPair.get(topic, callback);
         return row !== undefined && end(row.id);
       }),
-  };
-}
-
-function toSubscription(row: SubscriptionRow): Subscription {
-  return {
-    id: row.id,
-    topic: row.topic,
-    callback: row.callback,
-    secret: row.secret ?? undefined,
-    signatureMethod: row.signature_method ?? undefined,
-    verifiedAt: new Date(row.verified_at),
-    expiresAt: new Date(row.expires_at),
-    firstSeq: row.first_seq,
   };
 }

@@ -1,25 +1,11 @@
 import { HubError } from "../../errors.ts";
-import type { FetchClaim, FetchOutcome, Topic, TopicPolicy } from "../../model/topic.ts";
+import type { FetchClaim, FetchOutcome } from "../../model/topic.ts";
+import { toFetchClaim, toTopic, type TopicRow } from "../rows/topic-row.ts";
 import type { TopicStore } from "../topic-store.ts";
 import { createClaimDue } from "./claim-due.ts";
 import type { Database } from "./database.ts";
 import { claimables } from "./due-origins.ts";
 import { createPublish } from "./publish.ts";
-
-type TopicRow = {
-  readonly id: number;
-  readonly url: string;
-  readonly policy: TopicPolicy;
-  readonly last_seq: number;
-  readonly subscribers: number;
-  readonly etag: string | null;
-  readonly last_modified: string | null;
-  readonly fingerprint: string | null;
-  readonly pings: number;
-  readonly fetch_due_at: number | null;
-  readonly fetch_failures: number;
-  readonly fetch_error: string | null;
-};
 
 export function createTopics(db: Database): TopicStore {
   const { connection, write } = db;
@@ -31,7 +17,11 @@ export function createTopics(db: Database): TopicStore {
                                max(@now, coalesce(fetch_started_at, 0) + @minIntervalMs))
       WHERE url = @url AND subscribers > 0 RETURNING url`,
   );
-  const claimFetches = createClaimDue(db, { table: claimables.topics, set: "fetch_started_at = @now", toClaim });
+  const claimFetches = createClaimDue(db, {
+    table: claimables.topics,
+    set: "fetch_started_at = @now",
+    toClaim: toFetchClaim,
+  });
   const setPolicy = connection.prepare("UPDATE topics SET policy = ? WHERE url = ?");
   const removeIdle = connection.prepare(
     `DELETE FROM topics WHERE id IN
@@ -82,31 +72,5 @@ function createSettleFetch(db: Database) {
     see.run(outcome.validators.etag ?? null, outcome.validators.lastModified ?? null, fingerprint, topicId);
     if (outcome.kind === "changed") publish(topicId, outcome.content, now);
     return true;
-  };
-}
-
-function toTopic(row: TopicRow): Topic {
-  return {
-    id: row.id,
-    url: row.url,
-    policy: row.policy,
-    lastSeq: row.last_seq,
-    subscribers: row.subscribers,
-    fetchDueAt: row.fetch_due_at === null ? undefined : new Date(row.fetch_due_at),
-    fetchFailures: row.fetch_failures,
-    fetchError: row.fetch_error ?? undefined,
-  };
-}
-
-function toClaim(row: TopicRow, token: string): FetchClaim {
-  return {
-    topicId: row.id,
-    token,
-    url: row.url,
-    subscribers: row.subscribers,
-    validators: { etag: row.etag ?? undefined, lastModified: row.last_modified ?? undefined },
-    fingerprint: row.fingerprint ?? undefined,
-    failures: row.fetch_failures,
-    pings: row.pings,
   };
 }
