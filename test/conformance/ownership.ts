@@ -51,27 +51,21 @@ export function describeOwnership(open: OpenStore): void {
       expect(await deliverAll(store)).toEqual([`${id}: 2`]);
     });
 
-    test("in one turn, settled first: the fan-out delivers", async () => {
+    test.each(["settled", "cut"])("in one turn, %s first: whoever comes first, it is delivered once", async (first) => {
       await using opened = await open();
       const { store } = opened;
       const { id, claim } = await oneBehind(store, "latest");
       await publish(store);
-      const settled = store.behind.settleCatchUp(claim, { kind: "delivered" }, record(claim), start);
-      const chunk = await cut(store);
-      expect([await settled, chunk.seq, idsOf(chunk)]).toEqual(["done", 2, [id]]);
-      await close(store, chunk);
-      expect(await deliverAll(store)).toEqual([]);
-    });
-
-    test("in one turn, cut first: catch-up delivers", async () => {
-      await using opened = await open();
-      const { store } = opened;
-      const { id, claim } = await oneBehind(store, "latest");
-      await publish(store);
-      const claimed = store.fanOuts.claimChunk(start);
-      const settled = store.behind.settleCatchUp(claim, { kind: "delivered" }, record(claim), start);
-      expect([await claimed, await settled]).toEqual([{ kind: "cut" }, "more"]);
-      expect(await deliverAll(store)).toEqual([`${id}: 2`]);
+      const settle = () => store.behind.settleCatchUp(claim, { kind: "delivered" }, record(claim), start);
+      const claimChunk = () => store.fanOuts.claimChunk(start);
+      const settling = first === "settled" ? settle() : undefined;
+      const claiming = claimChunk();
+      const [settled, claimed] = [await (settling ?? settle()), await claiming];
+      if (claimed.kind === "chunk") await close(store, claimed.chunk);
+      const rest = await deliverAll(store);
+      expect(claimed.kind === "chunk" ? [settled, idsOf(claimed.chunk), rest] : [settled, claimed.kind, rest]).toEqual(
+        settled === "done" ? ["done", [id], []] : ["more", "cut", [`${id}: 2`]],
+      );
     });
 
     test("a page is divided: who is behind goes to catch-up, the others to the chunk, nobody to both", async () => {

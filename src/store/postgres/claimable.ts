@@ -1,0 +1,56 @@
+import { firstOwed } from "./first-owed.ts";
+
+/** A table whose rows fall due, count by origin, and are claimed by a token and a lease. */
+export type Claimable = {
+  readonly name: string;
+  readonly id: string;
+  readonly dueAt: string;
+  readonly owner: string;
+  /** Condition on a row: it waits to be claimed. Indexes hold exactly these. */
+  readonly waits: (row: string) => string;
+  /** Condition on a row that waits: it may be claimed. Once it may not, it never may again. */
+  readonly may: (row: string) => string;
+  /** Condition on an origin: something of it may be claimed. */
+  readonly isOpen: (origin: string) => string;
+  /** Further assignments of a claim, and of one that is over. */
+  readonly onClaim: string;
+  readonly onLapse: string;
+};
+
+/** In all of them the first parameter is the present. */
+export const claimables = {
+  topics: {
+    name: "topics",
+    id: "id",
+    dueAt: "fetch_due_at",
+    owner: "fetch_owner",
+    waits: (row) => `${row}.fetch_owner IS NULL AND ${row}.fetch_due_at IS NOT NULL AND ${row}.subscribers > 0`,
+    may: () => "true",
+    isOpen: () => "true",
+    onClaim: ", fetch_started_at = $1::bigint",
+    onLapse: "",
+  },
+  intents: {
+    name: "intents",
+    id: "id",
+    dueAt: "due_at",
+    owner: "owner",
+    waits: (row) => `${row}.owner IS NULL AND ${row}.due_at IS NOT NULL`,
+    may: () => "true",
+    isOpen: () => "true",
+    onClaim: "",
+    onLapse: "",
+  },
+  behind: {
+    name: "behind",
+    id: "subscription_id",
+    dueAt: "due_at",
+    owner: "owner",
+    waits: (row) => `${row}.owner IS NULL AND ${row}.next <= ${row}.newest`,
+    may: (row) =>
+      `EXISTS (SELECT 1 FROM subscriptions s WHERE s.id = ${row}.subscription_id AND s.expires_at > $1::bigint)`,
+    isOpen: (origin) => `NOT EXISTS (SELECT 1 FROM hosts h WHERE h.origin = ${origin})`,
+    onClaim: `, next = ${firstOwed("t.next", "t")}`,
+    onLapse: `, due_at = 0, next = ${firstOwed("t.next", "t")}`,
+  },
+} as const satisfies Readonly<Record<string, Claimable>>;

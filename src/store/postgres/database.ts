@@ -1,0 +1,182 @@
+import pg from "pg";
+
+import { HubError } from "../../errors.ts";
+import { Fault, toHubError } from "./fault.ts";
+import { applyMigrations, type Migrations } from "./migrations.ts";
+import type { Session, Statement } from "./statement.ts";
+import { parseColumns } from "./parse-columns.ts";
+
+export type PostgresOptions = Migrations & {
+  /** Absent: `public`. It is made if it does not exist. */
+  readonly schema?: string;
+  /** Most connections at a time; who finds none free waits. */
+  readonly connections?: number;
+  /** How long a claim lasts unless it is renewed. */
+  readonly leaseMs?: number;
+};
+
+/** A bounded number of connections to the one database of all nodes. A statement outside a transaction stands for itself. */
+export type Database = Session & {
+  readonly leaseMs: number;
+
+  /**
+   * Runs `work` inside a transaction, and resolves once that is on disk. It runs again when the transaction was undone by
+   * a deadlock, or when the connection broke before the commit was sent; never when the answer to that was lost, for it
+   * may have been done. `work` must change nothing but what its session writes.
+   */
+  readonly transact: <T>(work: (session: Session) => Promise<T>) => Promise<T>;
+
+  /** Has `close` wait for work that has not yet asked for a connection. */
+  readonly track: (work: Promise<unknown>) => void;
+
+  /** Ends the connections when nothing uses them any more. */
+  readonly close: () => Promise<void>;
+};
+
+export const defaultLeaseMs = 30_000;
+const mostTries = 5;
+/** What comes in a hurry waits no longer for a connection. */
+const connectMs = 5000;
+
+/** Opens the database, and creates or migrates its schema. Throws `store_unavailable`, and leaves nothing open, when it cannot be used. */
+export async function openDatabase(url: string, options: PostgresOptions): Promise<Database> {
+  const pool = new pg.Pool(poolConfig(url, options));
+  // A connection that breaks while nobody uses it is left out of the pool.
+  pool.on("error", () => undefined);
+  try {
+    await applyMigrations(() => pool.connect(), options.schema ?? "public", options);
+  } catch (cause) {
+    await pool.end();
+    throw cause instanceof HubError ? cause : toHubError(new Fault(cause));
+  }
+  return createDatabase(pool, options.leaseMs ?? defaultLeaseMs);
+}
+
+function createDatabase(pool: pg.Pool, leaseMs: number): Database {
+  const running = new Set<Promise<unknown>>();
+  const track = (work: Promise<unknown>) => {
+    const ended: Promise<unknown> = Promise.allSettled([work]).finally(() => running.delete(ended));
+    running.add(ended);
+  };
+  const use = <T>(work: (client: pg.PoolClient) => Promise<T>, mayRerun: (fault: Fault) => boolean): Promise<T> => {
+    const result = withRetries(pool, work, mayRerun);
+    track(result);
+    return result;
+  };
+  return {
+    leaseMs,
+    // Alone it is its own commit.
+    all: (statement, ...values) => use((client) => createSession(client).all(statement, ...values), isUndone),
+    run: (statement, ...values) => use((client) => createSession(client).run(statement, ...values), isUndone),
+    transact: (work) => {
+      const transaction = { isCommitting: false };
+      const mayRerun = (fault: Fault) => isUndone(fault) || (fault.isBroken && !transaction.isCommitting);
+      return use((client) => runTransaction(client, work, transaction), mayRerun);
+    },
+    track,
+    async close() {
+      while (running.size > 0) await Promise.all(running);
+      await pool.end();
+    },
+  };
+}
+
+function isUndone(fault: Fault): boolean {
+  return fault.isRerunnable;
+}
+
+async function withRetries<T>(
+  pool: pg.Pool,
+  work: (client: pg.PoolClient) => Promise<T>,
+  mayRerun: (fault: Fault) => boolean,
+): Promise<T> {
+  for (let tries = 1; ; tries += 1) {
+    const client = await connect(pool);
+    try {
+      const result = await work(client);
+      client.release();
+      return result;
+    } catch (error) {
+      client.release(error instanceof Fault && error.isBroken);
+      if (!(error instanceof Fault) || tries === mostTries || !mayRerun(error)) throw toHubError(error);
+    }
+  }
+}
+
+async function connect(pool: pg.Pool): Promise<pg.PoolClient> {
+  try {
+    return await pool.connect();
+  } catch (cause) {
+    throw toHubError(new Fault(cause));
+  }
+}
+
+async function runTransaction<T>(
+  client: pg.PoolClient,
+  work: (session: Session) => Promise<T>,
+  transaction: { isCommitting: boolean },
+): Promise<T> {
+  transaction.isCommitting = false;
+  try {
+    // Sent together with the first statement.
+    const [, result] = await Promise.all([
+      ask(client, { text: "BEGIN ISOLATION LEVEL READ COMMITTED" }),
+      work(createSession(client)),
+    ]);
+    transaction.isCommitting = true;
+    await ask(client, { text: "COMMIT" });
+    return result;
+  } catch (error) {
+    if (!(error instanceof Fault) || !error.isBroken) await ask(client, { text: "ROLLBACK" });
+    throw error;
+  }
+}
+
+function createSession(client: pg.PoolClient): Session {
+  const query = ({ name, text }: Statement, values: readonly unknown[]) =>
+    ask(client, { name, text, values: [...values] });
+  return {
+    // The statement says what its rows are.
+    all: async <Row>(statement: Statement, ...values: readonly unknown[]) =>
+      (await query(statement, values)).rows as readonly Row[],
+    run: async (statement, ...values) => (await query(statement, values)).rowCount ?? 0,
+  };
+}
+
+async function ask(client: pg.PoolClient, query: pg.QueryConfig): Promise<pg.QueryResult<Record<string, unknown>>> {
+  try {
+    return await client.query(query);
+  } catch (cause) {
+    throw new Fault(cause);
+  }
+}
+
+/**
+ * A node that stops inside a transaction keeps its rows locked, and others pass over them: so that ends long before its
+ * leases do. No table is read from end to end for being short when the statement was prepared.
+ */
+function poolConfig(url: string, { schema = "public", connections = 10, leaseMs = defaultLeaseMs }: PostgresOptions) {
+  const statementMs = Math.floor(leaseMs / 2);
+  const settings = {
+    search_path: `"${schema.replaceAll('"', '""')}"`,
+    default_transaction_isolation: "read committed",
+    enable_seqscan: "off",
+    jit: "off",
+  };
+  return {
+    connectionString: url,
+    max: connections,
+    pipeline: true,
+    keepAlive: true,
+    connectionTimeoutMillis: connectMs,
+    statement_timeout: statementMs,
+    lock_timeout: Math.floor(leaseMs / 6),
+    idle_in_transaction_session_timeout: Math.floor(leaseMs / 3),
+    // The server is gone, or the way to it: it should have given up itself by then.
+    query_timeout: statementMs + connectMs,
+    options: Object.entries(settings)
+      .map(([name, value]) => `-c ${name}=${value.replaceAll(/[\\ ]/g, "\\$&")}`)
+      .join(" "),
+    types: parseColumns,
+  };
+}

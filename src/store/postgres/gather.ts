@@ -1,0 +1,56 @@
+import { HubError } from "../../errors.ts";
+import type { Database } from "./database.ts";
+
+type Job<Item, Result> = {
+  readonly item: Item;
+  readonly resolve: (result: Result) => void;
+  readonly reject: (error: unknown) => void;
+};
+
+/** Written together. More would keep the first of them waiting. */
+const most = 500;
+
+/**
+ * Writes one by one what is asked for, but all together that comes in one turn of the event loop or while the former
+ * write is under way, in that order. So a commit serves many, and a slow database is asked less often, not more.
+ * When the write of several fails by a fault of ours, each is written alone.
+ */
+export function gather<Item, Result>(
+  { track }: Pick<Database, "track">,
+  write: (items: readonly Item[]) => Promise<readonly Result[]>,
+): (item: Item) => Promise<Result> {
+  let waiting: Job<Item, Result>[] = [];
+  let isRunning = false;
+
+  async function writeAll(): Promise<void> {
+    await new Promise(setImmediate);
+    while (waiting.length > 0) {
+      const jobs = waiting.slice(0, most);
+      waiting = waiting.slice(most);
+      await writeSome(jobs);
+    }
+    isRunning = false;
+  }
+
+  async function writeSome(jobs: readonly Job<Item, Result>[]): Promise<void> {
+    try {
+      const results = await write(jobs.map(({ item }) => item));
+      for (const [i, { resolve }] of jobs.entries()) resolve(results[i] as Result);
+    } catch (error) {
+      if (jobs.length === 1 || isUnavailable(error)) for (const { reject } of jobs) reject(error);
+      else for (const job of jobs) await writeSome([job]);
+    }
+  }
+
+  return (item) =>
+    new Promise((resolve, reject) => {
+      waiting.push({ item, resolve, reject });
+      if (isRunning) return;
+      isRunning = true;
+      track(writeAll());
+    });
+}
+
+function isUnavailable(error: unknown): boolean {
+  return error instanceof HubError && error.code === "store_unavailable";
+}

@@ -1,0 +1,35 @@
+import type { Store } from "../store.ts";
+import { createAttempts } from "./attempts.ts";
+import { createBehind } from "./behind.ts";
+import { openDatabase, type PostgresOptions } from "./database.ts";
+import { createFanOuts } from "./fan-outs.ts";
+import { createHosts } from "./hosts.ts";
+import { createIntents } from "./intents.ts";
+import { createPublications } from "./publications.ts";
+import { sql } from "./statement.ts";
+import { createSubscriptions } from "./subscriptions.ts";
+import { createTopics } from "./topics.ts";
+
+const beat = sql("INSERT INTO pulse (id, at) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET at = excluded.at");
+
+/**
+ * The store in a PostgreSQL database, for any number of equal processes. Throws `store_unavailable` when it cannot be used.
+ */
+export async function openPostgresStore(url: string, options: PostgresOptions): Promise<Store> {
+  const db = await openDatabase(url, options);
+
+  return {
+    topics: createTopics(db),
+    intents: createIntents(db),
+    subscriptions: createSubscriptions(db),
+    publications: createPublications(db),
+    fanOuts: createFanOuts(db),
+    behind: createBehind(db),
+    hosts: createHosts(db),
+    attempts: createAttempts(db),
+    async assertWritable(now) {
+      await db.run(beat, now.getTime());
+    },
+    [Symbol.asyncDispose]: db.close,
+  };
+}

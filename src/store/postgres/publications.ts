@@ -1,0 +1,50 @@
+import { HubError } from "../../errors.ts";
+import type { PublicationKey } from "../../model/publication.ts";
+import type { PublicationStore } from "../publication-store.ts";
+import { type PublicationRow, toPublication } from "../rows/publication-row.ts";
+import type { Database } from "./database.ts";
+import { sql } from "./statement.ts";
+
+/** Publications looked at by one statement: those that are kept may be many. */
+const pageSize = 1000;
+
+const byKey = sql(
+  `SELECT p.content_type, p.links, p.published_at, p.body, t.url AS topic_url FROM publications p
+     JOIN topics t ON t.id = p.topic_id WHERE p.topic_id = $1 AND p.seq = $2`,
+);
+// While an earlier publication is on its way, somebody may yet fall behind with that one and be owed all that follow.
+const removePage = sql(
+  `WITH page AS MATERIALIZED (
+     SELECT topic_id, seq FROM publications WHERE (topic_id, seq) > ($1, $2) ORDER BY topic_id, seq LIMIT ${pageSize}),
+   removed AS (
+     DELETE FROM publications WHERE (topic_id, seq) IN (
+       SELECT p.topic_id, p.seq FROM page p JOIN fan_outs f ON f.topic_id = p.topic_id AND f.seq = p.seq AND f.done
+        WHERE NOT EXISTS (SELECT 1 FROM behind b WHERE b.topic_id = p.topic_id AND b.next <= p.seq)
+          AND NOT EXISTS (SELECT 1 FROM fan_outs e WHERE e.topic_id = p.topic_id AND e.seq < p.seq AND NOT e.done)
+        LIMIT $3) RETURNING 1)
+   SELECT (SELECT count(*) FROM removed) AS removed, l.* FROM
+     (SELECT topic_id AS "topicId", seq FROM page ORDER BY topic_id, seq OFFSET ${pageSize - 1}) l
+   UNION ALL
+   SELECT count(*), NULL, NULL FROM removed WHERE (SELECT count(*) FROM page) < ${pageSize}`,
+);
+
+type Page = { readonly removed: number } & (PublicationKey | { readonly topicId: null });
+
+export function createPublications(db: Database): PublicationStore {
+  return {
+    async load(key) {
+      const [row] = await db.all<PublicationRow>(byKey, key.topicId, key.seq);
+      if (row === undefined) throw new HubError("not_found", `publication ${key.seq} of topic ${key.topicId} is gone`);
+      return toPublication(key, row);
+    },
+    async removeSettled(limit) {
+      let removed = 0;
+      for (let after: PublicationKey | undefined = { topicId: 0, seq: 0 }; after !== undefined && removed < limit;) {
+        const [page]: readonly Page[] = await db.all<Page>(removePage, after.topicId, after.seq, limit - removed);
+        removed += page?.removed ?? 0;
+        after = page === undefined || page.topicId === null ? undefined : page;
+      }
+      return removed;
+    },
+  };
+}

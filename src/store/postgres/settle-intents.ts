@@ -1,0 +1,92 @@
+import type { IntentClaim, IntentDecision } from "../../model/intent.ts";
+import { type Applied, applyIntents } from "./apply-intents.ts";
+import { pairOf } from "./intent-rows.ts";
+import { type Session, sql } from "./statement.ts";
+import { toText } from "./text-columns.ts";
+
+export type Decided = { readonly claim: IntentClaim; readonly decision: IntentDecision; readonly now: Date };
+
+const fence = sql(
+  `SELECT i.id FROM unnest($1::bigint[], $2::text[]) c(id, owner) JOIN intents i ON i.id = c.id AND i.owner = c.owner
+    ORDER BY i.id FOR UPDATE OF i`,
+);
+const remove = sql("DELETE FROM intents WHERE id = ANY($1::bigint[])");
+const write = sql(
+  `UPDATE intents i SET owner = NULL, lease_until = NULL, attempts = coalesce(c.attempts, i.attempts + 1), due_at = c.due_at,
+          denial = coalesce(c.denial, i.denial), dropped_at = c.dropped_at, drop_reason = c.drop_reason,
+          secret = CASE WHEN c.dropped_at IS NULL THEN i.secret END,
+          verify_token = CASE WHEN c.dropped_at IS NULL THEN i.verify_token END
+     FROM unnest($1::bigint[], $2::int[], $3::bigint[], $4::text[], $5::bigint[], $6::text[])
+          c(id, attempts, due_at, denial, dropped_at, drop_reason)
+    WHERE i.id = c.id`,
+);
+// A statement of its own after the fence, so that it sees what was added until then.
+const beginNext = sql(
+  `UPDATE intents SET due_at = created_at WHERE id = ANY(ARRAY(
+     SELECT (SELECT i.id FROM intents i WHERE i.pair = ended.pair AND dropped_at IS NULL ORDER BY i.id LIMIT 1)
+       FROM unnest($1::bytea[]) ended(pair)))`,
+);
+
+/** Settles claimed intents in one transaction. Resolves to whether each claim still held. */
+export async function settleIntents(session: Session, decided: readonly Decided[]): Promise<readonly boolean[]> {
+  const ids = decided.map(({ claim }) => claim.id);
+  const tokens = decided.map(({ claim }) => claim.token);
+  const held = new Set((await session.all<{ readonly id: number }>(fence, ids, tokens)).map(({ id }) => id));
+  // A claim is settled once, also within one transaction.
+  const holds = decided.map(({ claim }) => held.delete(claim.id));
+  const settled = decided.filter((_, i) => holds[i]);
+  if (settled.length === 0) return holds;
+
+  const applied = settled.flatMap(toApplied);
+  if (applied.length > 0) {
+    await applyIntents(session, applied);
+    await session.run(
+      remove,
+      applied.map(({ intent }) => intent.id),
+    );
+  }
+  const kept = settled.filter(({ decision }) => decision.next !== "apply");
+  if (kept.length > 0) await session.run(write, ...toColumns(kept));
+  const ended = settled.filter(({ decision }) => decision.next === "apply" || decision.next === "drop");
+  const pairs = ended.map(({ claim }) => pairOf(claim)).toSorted((a, b) => a.compare(b));
+  if (pairs.length > 0) await session.run(beginNext, pairs);
+  return holds;
+}
+
+function toApplied({ claim, decision, now }: Decided): readonly (Applied & { readonly intent: IntentClaim })[] {
+  return decision.next === "apply" ? [{ intent: claim, verifiedAt: decision.verifiedAt, now }] : [];
+}
+
+type Columns = {
+  /** Absent: one more. */
+  readonly attempts?: number;
+  readonly dueAt?: Date;
+  readonly denial?: string;
+  readonly droppedAt?: Date;
+  readonly reason?: string;
+};
+
+function toColumns(kept: readonly Decided[]): readonly unknown[] {
+  const columns = kept.map(columnsOf);
+  return [
+    kept.map(({ claim }) => claim.id),
+    columns.map(({ attempts = null }) => attempts),
+    columns.map(({ dueAt }) => dueAt?.getTime() ?? null),
+    columns.map(({ denial }) => toText(denial)),
+    columns.map(({ droppedAt }) => droppedAt?.getTime() ?? null),
+    columns.map(({ reason }) => toText(reason)),
+  ];
+}
+
+function columnsOf({ decision, now }: Decided): Columns {
+  switch (decision.next) {
+    case "retry":
+      return { attempts: decision.attempts, dueAt: decision.at };
+    case "deny":
+      return { attempts: 0, dueAt: now, denial: decision.reason };
+    case "drop":
+      return { droppedAt: now, reason: decision.reason };
+    case "apply":
+      throw new Error("an intent that is applied goes");
+  }
+}

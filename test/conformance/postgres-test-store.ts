@@ -1,0 +1,74 @@
+import { randomUUID } from "node:crypto";
+import { resolve } from "node:path";
+
+import pg from "pg";
+import { afterAll, inject } from "vitest";
+
+import { openPostgresStore } from "../../src/store/postgres/postgres-store.ts";
+import type { TestStore } from "./support.ts";
+
+export const migrationsFolder = resolve(import.meta.dirname, "../../src/store/postgres/migrations");
+
+/** A schema of its own, and a connection that sees it. */
+export type TestSchema = AsyncDisposable & {
+  readonly url: string;
+  readonly schema: string;
+  readonly connection: pg.Client;
+};
+
+export async function openTestSchema(): Promise<TestSchema> {
+  const url = inject("postgresUrl");
+  const schema = `test_${randomUUID().replaceAll("-", "")}`;
+  const options = `-c search_path=${schema} -c client_min_messages=warning`;
+  const connection = new pg.Client({ connectionString: url, options });
+  await connection.connect();
+  return {
+    url,
+    schema,
+    connection,
+    async [Symbol.asyncDispose]() {
+      await connection.query(`DROP SCHEMA IF EXISTS ${schema} CASCADE`);
+      await connection.end();
+    },
+  };
+}
+
+/** Schemas that are empty again: to make one costs more than most tests do. */
+const free: TestSchema[] = [];
+
+afterAll(async () => {
+  for (const schema of free.splice(0)) await schema[Symbol.asyncDispose]();
+});
+
+const empty = "TRUNCATE topics, intents, subscriptions, publications, fan_outs, chunks, behind, hosts, attempts, pulse";
+
+/** All claims are over, and somebody else has had them since. */
+const voidClaims = `
+  UPDATE topics SET fetch_owner = 'nobody', lease_until = '-infinity' WHERE fetch_owner IS NOT NULL;
+  UPDATE intents SET owner = 'nobody', lease_until = '-infinity' WHERE owner IS NOT NULL;
+  UPDATE behind SET owner = 'nobody', lease_until = '-infinity' WHERE owner IS NOT NULL;
+  UPDATE chunks SET owner = 'nobody', lease_until = '-infinity'`;
+
+/** A schema on the server of this run. After a crash the store is opened by another node. */
+export async function openPostgresTestStore(): Promise<TestStore> {
+  const schema = free.pop() ?? (await openTestSchema());
+  const open = () => openPostgresStore(schema.url, { migrationsFolder, schema: schema.schema, connections: 4 });
+  let store = await open();
+
+  return {
+    get store() {
+      return store;
+    },
+    async crash() {
+      const former = store;
+      await schema.connection.query(voidClaims);
+      store = await open();
+      await former[Symbol.asyncDispose]();
+    },
+    async [Symbol.asyncDispose]() {
+      await store[Symbol.asyncDispose]();
+      await schema.connection.query(empty);
+      free.push(schema);
+    },
+  };
+}
