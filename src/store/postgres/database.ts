@@ -41,8 +41,9 @@ const connectMs = 5000;
 /** Opens the database, and creates or migrates its schema. Throws `store_unavailable`, and leaves nothing open, when it cannot be used. */
 export async function openDatabase(url: string, options: PostgresOptions): Promise<Database> {
   const pool = new pg.Pool(poolConfig(url, options));
-  // A connection that breaks while nobody uses it is left out of the pool.
+  // A connection may break while nobody uses it, or between two statements: whoever asks it next is told.
   pool.on("error", () => undefined);
+  pool.on("connect", (client) => client.on("error", () => undefined));
   try {
     await applyMigrations(() => pool.connect(), options.schema ?? "public", options);
   } catch (cause) {
@@ -66,7 +67,10 @@ function createDatabase(pool: pg.Pool, leaseMs: number): Database {
   return {
     leaseMs,
     // Alone it is its own commit.
-    all: (statement, ...values) => use((client) => createSession(client).all(statement, ...values), isUndone),
+    all: (statement, ...values) => {
+      const mayRerun = (fault: Fault) => isUndone(fault) || (fault.isBroken && isQuestion(statement));
+      return use((client) => createSession(client).all(statement, ...values), mayRerun);
+    },
     run: (statement, ...values) => use((client) => createSession(client).run(statement, ...values), isUndone),
     transact: (work) => {
       const transaction = { isCommitting: false };
@@ -83,6 +87,11 @@ function createDatabase(pool: pg.Pool, leaseMs: number): Database {
 
 function isUndone(fault: Fault): boolean {
   return fault.isRerunnable;
+}
+
+/** It writes nothing. */
+function isQuestion({ text }: Statement): boolean {
+  return text.startsWith("SELECT");
 }
 
 async function withRetries<T>(
