@@ -1,6 +1,8 @@
 import { randomUUID } from "node:crypto";
 
 import type { ChunkClaim } from "../../model/delivery.ts";
+import type { PublicationKey } from "../../model/publication.ts";
+import type { Recipient } from "../../model/subscription.ts";
 import { pageSize, logsSuccesses, whereNext } from "../rows/page.ts";
 import { passOverLapsed } from "./give-up.ts";
 import { leaseFrom } from "./lease.ts";
@@ -17,6 +19,7 @@ type FanOutRow = {
   readonly subscribers: number;
 };
 
+type OpenRow = { readonly id: number; readonly todo: readonly number[] };
 type Member = StoredRecipient & { readonly first_seq: number; readonly expires_at: number };
 
 export type Cut = { readonly kind: "idle" | "cut" } | { readonly kind: "chunk"; readonly chunk: ChunkClaim };
@@ -44,8 +47,12 @@ const handOver = sql(
    UPDATE behind b SET newest = greatest(newest, $2), next = CASE WHEN owner IS NULL AND $3::bool THEN $2 ELSE next END
      FROM members WHERE b.subscription_id = members.subscription_id RETURNING b.subscription_id`,
 );
+// Who unsubscribed since the page was read had their row of `behind` removed too, and was not handed over.
 const open = sql(
-  `INSERT INTO chunks (topic_id, seq, owner, todo, lease_until) VALUES ($1, $2, $3, $4, ${leaseFrom("$5")}) RETURNING id`,
+  `INSERT INTO chunks (topic_id, seq, owner, todo, lease_until)
+   SELECT $1::bigint, $2::bigint, $3::text, array_agg(id ORDER BY id), ${leaseFrom("$5")} FROM subscriptions
+    WHERE id = ANY($4::bigint[]) HAVING count(*) > 0
+   RETURNING id, todo`,
 );
 const advance = sql(
   `UPDATE fan_outs SET cursor = $3, wrapped = $4, cut_done = $5, cuts = cuts + 1, open = open + $6::int,
@@ -67,19 +74,29 @@ export async function cutChunk(session: Session, except: readonly number[], now:
   const entitled = members.filter((member) => member.first_seq <= seq);
   const owed = await passOverLapsed(session, entitled, { topicId, seq }, now);
   const handed = await handOverTo(session, next, owed);
-  const recipients = owed.filter((member) => !handed.has(member.id)).map(readRecipient);
-  const token = randomUUID();
-  const opens = recipients.length > 0;
-  const todo = recipients.map((recipient) => recipient.subscriptionId);
-  const [chunk] = opens ? await session.all<{ readonly id: number }>(open, topicId, seq, token, todo, leaseMs) : [];
+  const rest = owed.filter((member) => !handed.has(member.id)).map(readRecipient);
+  const chunk = await openChunk(session, { topicId, seq }, rest, leaseMs);
   const { cursor, wrapped, finished } = whereNext(next, members);
-  const figures = [Number(opens), handed.size, now.getTime()];
+  const figures = [Number(chunk !== undefined), handed.size, now.getTime()];
   await session.run(advance, topicId, seq, cursor, wrapped, finished, ...figures);
   if (chunk === undefined) return { kind: "cut" };
-  return {
-    kind: "chunk",
-    chunk: { id: chunk.id, token, topicId, seq, recipients, logSuccesses: logsSuccesses(next) },
-  };
+  return { kind: "chunk", chunk: { ...chunk, logSuccesses: logsSuccesses(next) } };
+}
+
+async function openChunk(
+  session: Session,
+  { topicId, seq }: PublicationKey,
+  members: readonly Recipient[],
+  leaseMs: number,
+): Promise<Omit<ChunkClaim, "logSuccesses"> | undefined> {
+  if (members.length === 0) return undefined;
+  const token = randomUUID();
+  const ids = members.map((member) => member.subscriptionId);
+  const [row] = await session.all<OpenRow>(open, topicId, seq, token, ids, leaseMs);
+  if (row === undefined) return undefined;
+  const todo = new Set(row.todo);
+  const recipients = members.filter((member) => todo.has(member.subscriptionId));
+  return { id: row.id, token, topicId, seq, recipients };
 }
 
 /** What other nodes are cutting just now comes last: that is waited for, as there may be more of it. */
