@@ -9,6 +9,7 @@ import type { Attempted } from "./attempt.ts";
 import { isAnswered } from "./chunk-sends.ts";
 import type { DeliverDeps } from "./deliver-deps.ts";
 import { readSign } from "./host-sign.ts";
+import type { Lease } from "./lease.ts";
 import { judgeAttempt, type Judgement } from "./judge-attempt.ts";
 import type { SharedPublications } from "./shared-publications.ts";
 
@@ -22,19 +23,19 @@ export type CatchUpDeps = DeliverDeps & {
 /** The right to settle a subscription's behind row. */
 export type OwnedClaim = Pick<CatchUpClaim, "subscriptionId" | "seq" | "token"> & { readonly origin: string };
 
-/** A claim, and whether it is made to learn if its host is back. */
-export type CatchUp = { readonly claim: CatchUpClaim; readonly isProbe: boolean };
+/** A claim, how long it is ours, and whether it is made to learn if its host is back. */
+export type CatchUp = { readonly claim: CatchUpClaim; readonly lease: Lease; readonly isProbe: boolean };
 
-/** Nothing was sent, for the host's breaker is open. */
+/** Nothing was sent, for the host's breaker is open, or its turn has come too late. */
 const turnedAway = Symbol("turned away");
 
 /**
  * One attempt for a subscription that is behind, and what follows from it. Once `stopping`, what has not started or was
  * cut short stays claimed; the next process begins by voiding that, and it counts for nothing.
  */
-export async function catchUp(deps: CatchUpDeps, { claim, isProbe }: CatchUp): Promise<void> {
+export async function catchUp(deps: CatchUpDeps, { claim, lease, isProbe }: CatchUp): Promise<void> {
   const origin = originOf(claim.callback);
-  const attempted = await depart(deps, claim, { origin, isProbe });
+  const attempted = await depart(deps, claim, lease, { origin, isProbe });
   if (attempted === turnedAway) {
     await persist(deps.clock, deps.cut, () => deps.behind.release(claim));
     return;
@@ -61,6 +62,7 @@ export async function settleCatchUp(
 function depart(
   deps: CatchUpDeps,
   claim: CatchUpClaim,
+  lease: Lease,
   where: { readonly origin: string; readonly isProbe: boolean },
 ): Promise<Attempted | typeof turnedAway | undefined> {
   return new Promise((resolve) => {
@@ -70,6 +72,10 @@ function depart(
     deps.stopping.addEventListener("abort", stop);
     const start = async () => {
       deps.stopping.removeEventListener("abort", stop);
+      if (!lease.covers) {
+        resolve(turnedAway);
+        return readSign(undefined);
+      }
       const send = (publication: Publication) => deps.attempt(publication, claim, claim.attempts + 1);
       const sent = deps.publications.use(claim, send).catch(unlessGone);
       resolve(sent);

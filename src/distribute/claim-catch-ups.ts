@@ -2,6 +2,7 @@ import type { BehindStore } from "../store/behind-store.ts";
 import type { CatchUp } from "./catch-up.ts";
 import type { Departures } from "./departures.ts";
 import type { Hosts } from "./hosts.ts";
+import type { Lease } from "./lease.ts";
 import { slowestPace } from "./pace.ts";
 
 export type ClaimCatchUpsDeps = {
@@ -10,6 +11,8 @@ export type ClaimCatchUpsDeps = {
   readonly hosts: Hosts;
   /** CARILLON_HOST_CONCURRENCY */
   readonly perOrigin: number;
+  /** That of what is claimed now. */
+  readonly lease: Lease;
 };
 
 /** Claimed in one write: more would hold up everything else. */
@@ -22,14 +25,14 @@ export async function claimCatchUps(deps: ClaimCatchUpsDeps, free: number, now: 
   const probes = await claimProbes(deps, room, now);
   // At once: should the store refuse what else there is to claim, these would be lost.
   if (probes.length > 0) return probes;
-  const { departures, hosts, behind } = deps;
+  const { departures, hosts, behind, lease } = deps;
   const raised = hosts.fast().map((origin) => ({ origin, limit: departures.retryPace(origin) }));
   const slowest = Math.min(slowestPace, Math.ceil(deps.perOrigin / 2));
   const claims = await behind.claimCatchUps(room, slowest, now, raised);
-  return claims.map((claim) => ({ claim, isProbe: false }));
+  return claims.map((claim) => ({ claim, lease, isProbe: false }));
 }
 
-async function claimProbes({ behind, hosts }: ClaimCatchUpsDeps, room: number, now: Date): Promise<CatchUp[]> {
+async function claimProbes({ behind, hosts, lease }: ClaimCatchUpsDeps, room: number, now: Date): Promise<CatchUp[]> {
   const origins = hosts.probesDue(Math.min(room, mostProbes));
   if (origins.length === 0) return [];
   const claims = await behind.claimProbes(origins, now);
@@ -37,6 +40,6 @@ async function claimProbes({ behind, hosts }: ClaimCatchUpsDeps, room: number, n
     const origin = origins[i] ?? "";
     if (claim === undefined) hosts.forget(origin);
     else hosts.beginProbe(origin);
-    return claim === undefined ? [] : [{ claim, isProbe: true }];
+    return claim === undefined ? [] : [{ claim, lease, isProbe: true }];
   });
 }

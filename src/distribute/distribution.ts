@@ -1,5 +1,4 @@
 import type { Log } from "../log.ts";
-import type { ChunkClaim } from "../model/delivery.ts";
 import type { PublicationKey } from "../model/publication.ts";
 import type { Store } from "../store/store.ts";
 import type { Step } from "../work/loop.ts";
@@ -14,7 +13,8 @@ import { Departures } from "./departures.ts";
 import { HostNews } from "./host-news.ts";
 import { Hosts, type KnownHosts } from "./hosts.ts";
 import type { JudgePolicy } from "./judge-attempt.ts";
-import { type ChunkDeps, runChunk } from "./run-chunk.ts";
+import { Lease } from "./lease.ts";
+import { type ChunkDeps, type LeasedChunk, runChunk } from "./run-chunk.ts";
 import { SharedPublications } from "./shared-publications.ts";
 import { createTendHosts } from "./tend-hosts.ts";
 
@@ -23,7 +23,7 @@ const checkpointMs = 50;
 
 export type DistributionDeps = AttemptDeps &
   Pick<DeliverDeps, "stopping" | "cut"> & {
-    readonly store: Pick<Store, "fanOuts" | "behind" | "publications" | "hosts">;
+    readonly store: Pick<Store, "fanOuts" | "behind" | "publications" | "hosts" | "leaseMs">;
     /** Most first attempts in flight; retries have half as many places beside them. */
     readonly total: number;
     readonly perOrigin: number;
@@ -36,7 +36,7 @@ export type DistributionDeps = AttemptDeps &
 
 /** The workers of §7: first deliveries by chunk, attempts for whoever is behind, and what hosts being up or down changes. */
 export type Distribution = {
-  readonly fanOut: Pool<ChunkClaim>;
+  readonly fanOut: Pool<LeasedChunk>;
   readonly catchUp: Pool<CatchUp>;
   readonly tendHosts: Step;
 };
@@ -59,10 +59,12 @@ export function createDistribution(deps: DistributionDeps): Distribution {
     attemptDelivery(deps, publication, recipient, number);
   const shared = { ...deps, departures, hosts, attempt, nudgeCatchUp: nudge.catchUp };
   const catchUpDeps = { ...shared, behind: store.behind, publications };
+  const claimDeps = { behind: store.behind, departures, hosts, perOrigin };
+  const lease = () => new Lease(deps.clock, store.leaseMs);
 
   const catchUps: Pool<CatchUp> = new Pool({
     limit: lanes.retry,
-    claim: (free, now) => claimCatchUps({ behind: store.behind, departures, hosts, perOrigin }, free, now),
+    claim: (free, now) => claimCatchUps({ ...claimDeps, lease: lease() }, free, now),
     handle: (claimed) => catchUp(catchUpDeps, claimed),
     onRoom: nudge.catchUp,
     onError,
@@ -76,11 +78,11 @@ export function createDistribution(deps: DistributionDeps): Distribution {
     },
     settleDetached: (claim, judgement) => settleCatchUp(catchUpDeps, claim, judgement),
   };
-  const fanOut: Pool<ChunkClaim> = new Pool({
+  const fanOut: Pool<LeasedChunk> = new Pool({
     // As many as there can be sends, for a chunk may be one that hangs: how much is sent at a time is the gate's concern.
     limit: lanes.first,
-    claim: (_free, now) => claimChunk(deps, departures, now),
-    handle: (chunk) => publications.use(chunk, (publication) => runChunk(chunkDeps, chunk, publication)),
+    claim: (_free, now) => claimChunk(deps, departures, lease, now),
+    handle: (leased) => publications.use(leased.chunk, (publication) => runChunk(chunkDeps, leased, publication)),
     onRoom: refill,
     onError,
   });
@@ -92,11 +94,13 @@ export function createDistribution(deps: DistributionDeps): Distribution {
 async function claimChunk(
   { store, stopping }: DistributionDeps,
   departures: Departures,
+  begin: () => Lease,
   now: Date,
-): Promise<readonly ChunkClaim[]> {
+): Promise<readonly LeasedChunk[]> {
   while (!stopping.aborted && !departures.isFull) {
+    const lease = begin();
     const claimed = await store.fanOuts.claimChunk(now, departures.crowded);
-    if (claimed.kind === "chunk") return [claimed.chunk];
+    if (claimed.kind === "chunk") return [{ chunk: claimed.chunk, lease }];
     if (claimed.kind === "idle") break;
   }
   return [];

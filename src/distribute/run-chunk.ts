@@ -12,6 +12,7 @@ import type { OwnedClaim } from "./catch-up.ts";
 import { ChunkSends, isAnswered, type Send } from "./chunk-sends.ts";
 import type { DeliverDeps } from "./deliver-deps.ts";
 import { type HostSign, readSign } from "./host-sign.ts";
+import type { Lease } from "./lease.ts";
 import { judgeAttempt, type Judgement } from "./judge-attempt.ts";
 
 /** A subscriber that takes longer leaves the chunk, so that it holds nobody up. */
@@ -23,6 +24,9 @@ const hurriedDeadlineMs = 250;
 
 /** Should a checkpoint's moment be missed. */
 const longestWaitMs = 1000;
+
+/** A chunk, and how long it is ours. */
+export type LeasedChunk = { readonly chunk: ChunkClaim; readonly lease: Lease };
 
 export type ChunkDeps = DeliverDeps & {
   /** When all chunks write down how far they have come, so that one flush to disk serves them all. */
@@ -36,11 +40,11 @@ export type ChunkDeps = DeliverDeps & {
 
 /**
  * Delivers a publication to the subscriptions of a chunk, and writes down how far it came as it goes. Resolves when
- * nothing is left, when the claim is lost, or, once `stopping`, when nothing is in flight; what is left is then still
- * in the store's to-do list.
+ * nothing is left, when the claim is lost, or, once `stopping` or when its lease covers no more sends, when nothing is in
+ * flight; what is left is then still in the store's to-do list.
  */
-export async function runChunk(deps: ChunkDeps, chunk: ChunkClaim, publication: Publication): Promise<void> {
-  const run = new ChunkRun(deps, chunk, publication);
+export async function runChunk(deps: ChunkDeps, leased: LeasedChunk, publication: Publication): Promise<void> {
+  const run = new ChunkRun(deps, leased, publication);
   deps.stopping.addEventListener("abort", run.wake);
   try {
     run.submitAll();
@@ -57,16 +61,20 @@ export async function runChunk(deps: ChunkDeps, chunk: ChunkClaim, publication: 
 class ChunkRun {
   readonly #deps: ChunkDeps;
   readonly #chunk: ChunkClaim;
+  readonly #lease: Lease;
   readonly #publication: Publication;
   readonly #sends: ChunkSends;
   readonly #bell: Bell;
   readonly #startedMs: number;
+  /** Nothing more is sent. */
+  #isOver = false;
   /** Settles when the report being gathered is on disk. */
   #recorded = Promise.withResolvers<void>();
 
-  constructor(deps: ChunkDeps, chunk: ChunkClaim, publication: Publication) {
+  constructor(deps: ChunkDeps, { chunk, lease }: LeasedChunk, publication: Publication) {
     this.#deps = deps;
     this.#chunk = chunk;
+    this.#lease = lease;
     this.#publication = publication;
     this.#sends = new ChunkSends(chunk);
     this.#bell = new Bell(deps.clock);
@@ -104,12 +112,12 @@ class ChunkRun {
     const callOff = this.#deps.checkpoints.next(this.wake);
     await this.#bell.wait(longestWaitMs);
     callOff();
-    if (this.#deps.stopping.aborted) this.withdrawAll();
+    if (this.#isEnding) this.withdrawAll();
   }
 
   /** Hands over to catch-up what would hold the chunk open: the silent, and those whose turn does not come. */
   async leaveOverdue(): Promise<void> {
-    if (this.#deps.stopping.aborted) return;
+    if (this.#isEnding) return;
     const nowMs = this.#clock.monotonicMs();
     const age = nowMs - this.#startedMs;
     if (age < hurriedDeadlineMs) return;
@@ -124,7 +132,8 @@ class ChunkRun {
 
   /** Writes what is new. Resolves to whether there is more to do. */
   async checkpoint(): Promise<boolean> {
-    if (this.#sends.settled === 0 && this.#sends.todo.size > 0) return this.#goesOn();
+    const isIdle = this.#sends.settled === 0 && this.#sends.todo.size > 0;
+    if (isIdle && !this.#lease.isAging) return this.#goesOn();
     const { report, troubled } = this.#sends.report(this.#clock.now());
     const kept = await this.#write(report);
     for (const origin of troubled) this.#deps.hosts.trouble(origin);
@@ -136,18 +145,28 @@ class ChunkRun {
     const recorded = this.#recorded;
     this.#recorded = Promise.withResolvers<void>();
     try {
-      const write = () => this.#deps.fanOuts.checkpoint(this.#chunk, report, this.#clock.now());
+      const write = async () => {
+        const askedMs = this.#clock.monotonicMs();
+        const kept = await this.#deps.fanOuts.checkpoint(this.#chunk, report, this.#clock.now());
+        if (kept === "kept") this.#lease.renew(askedMs);
+        return kept;
+      };
       return await persist(this.#clock, this.#deps.cut, write);
     } finally {
       recorded.resolve();
     }
   }
 
+  get #isEnding(): boolean {
+    return this.#isOver || this.#deps.stopping.aborted;
+  }
+
   #goesOn(): boolean {
-    return !this.#deps.stopping.aborted || this.#sends.running || this.#sends.settled > 0;
+    return !this.#isEnding || this.#sends.running || this.#sends.settled > 0;
   }
 
   async #start(send: Send): Promise<HostSign> {
+    if (!this.#lease.covers) return this.#giveBack();
     send.startedMs = this.#clock.monotonicMs();
     const attempted = await this.#deps.attempt(this.#publication, send.recipient, 1);
     send.startedMs = undefined;
@@ -155,6 +174,13 @@ class ChunkRun {
     if (send.detach !== undefined) send.detach(judgement);
     else this.#finish(send, judgement);
     return readSign(attempted.answer);
+  }
+
+  /** The store could not be asked for long: whoever claims the chunk next sends what is left. */
+  #giveBack(): HostSign {
+    this.#isOver = true;
+    this.#bell.ring();
+    return readSign(undefined);
   }
 
   /** An attempt that was cut short has not happened: its delivery stays on the to-do list. */
@@ -184,7 +210,7 @@ class ChunkRun {
 
   #ringIfDone(): void {
     const isDone = this.#sends.todo.size === 0 && !this.#deps.departures.isSaturated;
-    if (isDone || this.#deps.stopping.aborted) this.#bell.ring();
+    if (isDone || this.#isEnding) this.#bell.ring();
   }
 
   #detach(send: Send): void {

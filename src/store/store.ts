@@ -24,6 +24,13 @@ export interface Store extends AsyncDisposable {
   readonly hosts: HostStore;
   readonly attempts: AttemptStore;
 
+  /**
+   * How long a delivery is claimed, in milliseconds from when that was asked for. A checkpoint that keeps a chunk begins its
+   * lease anew, also one with nothing to tell. What has not been settled then may be claimed by others. Infinity: nobody
+   * else does while this process lives.
+   */
+  readonly leaseMs: number;
+
   /** Resolves when a row could be written just now; else rejects with `store_unavailable` and the reason. */
   assertWritable(now: Date): Promise<void>;
 }

@@ -160,6 +160,7 @@ export function observeStore(store: Store, gate: Gate, ledger: Ledger, clock: Cl
       newest: (...args) => ask(() => attempts.newest(...args)),
       trim: (...args) => ask(() => attempts.trim(...args)),
     },
+    leaseMs: store.leaseMs,
     assertWritable: (now) => ask(() => store.assertWritable(now)),
     [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
   };

@@ -27,6 +27,7 @@ export async function openPostgresStore(url: string, options: PostgresOptions): 
     behind: createBehind(db),
     hosts: createHosts(db),
     attempts: createAttempts(db),
+    leaseMs: db.leaseMs,
     async assertWritable(now) {
       await db.run(beat, now.getTime());
     },

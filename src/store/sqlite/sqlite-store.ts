@@ -25,6 +25,7 @@ export function openSqliteStore(file: string, migrationsFolder: string): Store {
     behind: createBehind(db),
     hosts: createHosts(db),
     attempts: createAttempts(db),
+    leaseMs: Infinity,
     assertWritable: (now) =>
       db.write(() => {
         beat.run({ at: now.getTime() });
