@@ -71,12 +71,15 @@ function claimSql(kind: Claimable, dueSql: string): Statement {
   const { name, id, dueAt, owner, waits, may, isOpen, onClaim } = kind;
   return sql(
     `WITH RECURSIVE ${dueSql},
-     open AS (SELECT origin, count(*) AS open FROM ${name} WHERE ${owner} IS NOT NULL GROUP BY origin),
      places AS MATERIALIZED (
-       SELECT origin, due_at, coalesce(r.most, $3::bigint) - coalesce(o.open, 0) AS room
-         FROM due LEFT JOIN open o USING (origin) LEFT JOIN unnest($4::text[], $5::bigint[]) r(origin, most) USING (origin)
-        WHERE due_at <= $1::bigint AND coalesce(r.most, $3::bigint) > coalesce(o.open, 0) AND ${isOpen("due.origin")}
-        ORDER BY due_at, origin LIMIT ${most}),
+       SELECT d.origin, d.due_at, at.room
+         FROM (SELECT origin, due_at FROM due WHERE due_at <= $1::bigint ORDER BY due_at, origin) d
+         CROSS JOIN LATERAL (
+           SELECT coalesce((SELECT r.most FROM unnest($4::text[], $5::bigint[]) r(origin, most) WHERE r.origin = d.origin LIMIT 1),
+                           $3::bigint)
+                  - (SELECT count(*) FROM ${name} t WHERE t.${owner} IS NOT NULL AND t.origin = d.origin) AS room
+           OFFSET 0) at
+        WHERE at.room > 0 AND ${isOpen("d.origin")} LIMIT ${most}),
      picked AS MATERIALIZED (
        SELECT p.due_at AS place, row.id, row.may FROM places p CROSS JOIN LATERAL (
          SELECT t.${id} AS id, ${may("t")} AS may FROM ${name} t

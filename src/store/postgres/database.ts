@@ -162,7 +162,8 @@ async function ask(client: pg.PoolClient, query: pg.QueryConfig): Promise<pg.Que
 
 /**
  * A node that stops inside a transaction keeps its rows locked, and others pass over them: so that ends long before its
- * leases do. No table is read from end to end for being short when the statement was prepared.
+ * leases do. A plan that was made while a table was short is kept while it grows to a million rows: none may read a table
+ * from end to end, or gather and sort what an index has in order.
  */
 function poolConfig(url: string, { schema = "public", connections = 10, leaseMs = defaultLeaseMs }: PostgresOptions) {
   const statementMs = Math.floor(leaseMs / 2);
@@ -170,6 +171,7 @@ function poolConfig(url: string, { schema = "public", connections = 10, leaseMs 
     search_path: `"${schema.replaceAll('"', '""')}"`,
     default_transaction_isolation: "read committed",
     enable_seqscan: "off",
+    enable_bitmapscan: "off",
     jit: "off",
   };
   return {
