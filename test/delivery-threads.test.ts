@@ -22,7 +22,7 @@ const settings = {
     userAgent: "Carillon/test",
     signatures: { fallback: "sha256", byHost: [] },
   },
-  outbound: { allowCidrs: ["127.0.0.0/8"], connectionsPerOrigin: 64, maxSockets: 1000 },
+  poster: { allowCidrs: ["127.0.0.0/8"], connectionsPerOrigin: 64, maxSockets: 1000 },
 };
 const publication: Publication = {
   topicId: 1,

@@ -57,7 +57,7 @@ test("early hints are passed over", async () => {
   });
   await using outbound = openOutbound();
 
-  expect(await outbound.exchange(get(peer.origin, { until: "status" }))).toMatchObject({ status: 201 });
+  expect(await outbound.exchange(get(peer.origin))).toMatchObject({ status: 201 });
 });
 
 const head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
@@ -85,24 +85,6 @@ test.each([
   clock.advance(1);
 
   expect(await exchange).toEqual({ kind: "failed", reason: "timeout", detail: "not done within 20 s" });
-  await closed(socket);
-  expect(clock.waiting).toBe(0);
-});
-
-test("until status: the body that nobody waits for has a second, so that its socket does not pile up", async () => {
-  const clock = new TestClock(start);
-  const { socket: accepted, arrived } = firstSocket();
-  await using peer = await openRawPeer((socket) => {
-    socket.write(head);
-    accepted(socket);
-  });
-  await using outbound = openOutbound({ clock });
-
-  const answer = await outbound.exchange(get(peer.origin, { until: "status", wallClockMs: 15_000 }));
-  const socket = await arrived;
-  clock.advance(1000);
-
-  expect(answer).toMatchObject({ kind: "answered", status: 200, complete: false });
   await closed(socket);
   expect(clock.waiting).toBe(0);
 });
@@ -155,7 +137,7 @@ test.each([1, 4])(
   async (connections) => {
     const port = await closedPort();
     await using outbound = openOutbound({ connectionsPerOrigin: connections });
-    const request = get(`http://127.0.0.1:${port}/`, { method: "POST", body: Buffer.from("x"), until: "status" });
+    const request = get(`http://127.0.0.1:${port}/`);
 
     async function twice(): Promise<string[]> {
       const reasons: string[] = [];

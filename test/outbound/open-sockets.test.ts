@@ -1,11 +1,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import { expect, test, vi } from "vitest";
-import { TestClock } from "../support/test-clock.ts";
+import { expect, test } from "vitest";
 import { until } from "../support/until.ts";
 import { closed, get, openOutbound, openPeer, openRawPeer, type Peer } from "./peers.ts";
-
-const start = new Date("2026-01-01T00:00:00Z");
 
 /** Answers at once, and keeps what it was asked. */
 async function openPoliteHost(): Promise<Peer & { readonly requests: IncomingMessage[] }> {
@@ -76,7 +73,7 @@ test.each([1, 2])(
     await using peer = await openPoliteHost();
     await using outbound = openOutbound({ maxSockets: limit + 1, connectionsPerOrigin: limit });
     await outbound.exchange(get(idle.origin)); // of two or three, one is taken from now on
-    const request = get(`${peer.origin}/cb`, { method: "POST", body: Buffer.from("x"), until: "status" });
+    const request = get(`${peer.origin}/cb`);
 
     const answers = await Promise.all(Array.from({ length: 20 }, () => outbound.exchange(request)));
 
@@ -136,73 +133,24 @@ test("without a limit all are kept", async () => {
   expect(connectionHeaders(peer)).toEqual(["keep-alive", "keep-alive", "keep-alive"]);
 });
 
-test.each(["status", "body"] as const)(
-  "half as many exchanges as connections never find all taken, whatever is idle elsewhere (until %s)",
-  async (what) => {
-    await using stack = new AsyncDisposableStack();
-    const peers: Peer[] = [];
-    for (let i = 0; i < 24; i += 1) peers.push(stack.use(await openPoliteHost()));
-    const outbound = stack.use(openOutbound({ maxSockets: 8 }));
-    let next = 0;
+test("half as many exchanges as connections never find all taken, whatever is idle elsewhere", async () => {
+  await using stack = new AsyncDisposableStack();
+  const peers: Peer[] = [];
+  for (let i = 0; i < 24; i += 1) peers.push(stack.use(await openPoliteHost()));
+  const outbound = stack.use(openOutbound({ maxSockets: 8 }));
+  let next = 0;
 
-    async function sendOn(): Promise<string[]> {
-      const kinds: string[] = [];
-      for (let i = 0; i < 100; i += 1) {
-        next += i % 3 === 0 ? 0 : 1; // now and then an origin that was served just now
-        const { origin = "" } = peers[next % peers.length] ?? {};
-        const answer = await outbound.exchange(get(origin, { until: what }));
-        kinds.push(answer.kind === "failed" ? answer.reason : answer.kind);
-      }
-      return kinds;
+  async function sendOn(): Promise<string[]> {
+    const kinds: string[] = [];
+    for (let i = 0; i < 100; i += 1) {
+      next += i % 3 === 0 ? 0 : 1; // now and then an origin that was served just now
+      const { origin = "" } = peers[next % peers.length] ?? {};
+      const answer = await outbound.exchange(get(origin));
+      kinds.push(answer.kind === "failed" ? answer.reason : answer.kind);
     }
-    const kinds = await Promise.all([sendOn(), sendOn(), sendOn(), sendOn()]);
+    return kinds;
+  }
+  const kinds = await Promise.all([sendOn(), sendOn(), sendOn(), sendOn()]);
 
-    expect(new Set(kinds.flat())).toEqual(new Set(["answered"]));
-  },
-);
-
-test("until status, from half on: the rest of the answer is waited for, a second at most, and the status stands", async () => {
-  const clock = new TestClock(start);
-  const after = vi.spyOn(clock, "after");
-  const { promise: arrived, resolve: accept } = Promise.withResolvers<Socket>();
-  await using peer = await openRawPeer((socket) => {
-    accept(socket);
-    socket.write("HTTP/1.1 202 Accepted\r\nContent-Length: 10\r\n\r\nfive5");
-  });
-  await using outbound = openOutbound({ clock, maxSockets: 1 });
-  let isSettled = false;
-
-  const exchange = outbound.exchange(get(peer.origin, { until: "status" })).finally(() => {
-    isSettled = true;
-  });
-  const socket = await arrived;
-  await until(() => after.mock.calls.some(([ms]) => ms === 1000));
-  await until(turns(5));
-  expect(isSettled).toBe(false);
-  clock.advance(1000);
-
-  expect(await exchange).toMatchObject({ kind: "answered", status: 202, complete: false });
-  await closed(socket);
-  expect(clock.waiting).toBe(0);
+  expect(new Set(kinds.flat())).toEqual(new Set(["answered"]));
 });
-
-test.each(["FIN", "RST"])(
-  "until status, from half on: the status stands though the peer breaks off (%s)",
-  async (how) => {
-    await using peer = await openRawPeer((socket) => {
-      socket.write("HTTP/1.1 202 Accepted\r\nContent-Length: 10\r\n\r\nfive5", () => {
-        if (how === "FIN") socket.end();
-        else setImmediate(() => socket.resetAndDestroy());
-      });
-    });
-    await using outbound = openOutbound({ maxSockets: 1 });
-
-    expect(await outbound.exchange(get(peer.origin, { until: "status" }))).toMatchObject({ status: 202 });
-  },
-);
-
-/** True from the `times`-th time it is asked on. */
-function turns(times: number): () => boolean {
-  let asked = 0;
-  return () => (asked += 1) >= times;
-}

@@ -3,7 +3,8 @@ import { createServer, type RequestListener } from "node:http";
 import { createServer as createSecureServer } from "node:https";
 import { type AddressInfo, createServer as createRawServer, type Server, type Socket } from "node:net";
 import { systemClock } from "../../src/clock.ts";
-import type { Outbound, OutboundRequest } from "../../src/outbound/outbound.ts";
+import type { Outbound, OutboundRequest, Poster, PostRequest } from "../../src/outbound/outbound.ts";
+import { createPoster, type PosterOptions } from "../../src/outbound/poster.ts";
 import { createOutbound, type OutboundOptions } from "../../src/outbound/undici-outbound.ts";
 import { testCertificate, testKey } from "./test-certificate.ts";
 
@@ -79,13 +80,21 @@ export function openOutbound(options: Partial<OutboundOptions> = {}): Outbound {
 /** A GET that reads the body, with limits no test meets by accident. */
 export function get(url: string, options: Partial<OutboundRequest> = {}): OutboundRequest {
   return {
-    method: "GET",
     url,
     headers: {},
     wallClockMs: 20_000,
     maxBytes: 1_000_000,
-    until: "body",
     signal: new AbortController().signal,
     ...options,
   };
+}
+
+/** A poster that may reach loopback. */
+export function openPoster(options: Partial<PosterOptions> = {}): Poster {
+  const limits = { connectionsPerOrigin: 4, maxSockets: 1_000 };
+  return createPoster({ allowCidrs: ["127.0.0.0/8"], clock: systemClock, ...limits, ...options });
+}
+
+export function post(url: string, body = "x", headers = ""): PostRequest {
+  return { url, headers, body: Buffer.from(body) };
 }
