@@ -3,10 +3,10 @@ import { OutboundError } from "./failure.ts";
 /** What a delivery's answer is judged by. */
 export type AnswerHead = { readonly status: number; readonly retryAfter: string | undefined };
 
-type Stage = "head" | "sized" | "chunk size" | "chunk" | "trailer" | "until close" | "over";
+type Stage = "head" | "sized" | "chunk size" | "chunk" | "chunk end" | "trailer" | "until close" | "over";
 
-const mostHeadChars = 16_384;
-const mostLineChars = 1024;
+const mostHeadBytes = 16_384;
+const mostLineBytes = 1024;
 
 /**
  * Reads one HTTP/1.1 answer (RFC 9112) to a request other than HEAD, as it comes in. Its head is kept; its body is counted, so
@@ -16,8 +16,11 @@ const mostLineChars = 1024;
 export class AnswerReader {
   readonly #mostBytes: number;
   #stage: Stage = "head";
-  /** What has come of a head or a line that is not complete. */
-  #text = "";
+  /** What has come of a head that is not complete. */
+  #held: Buffer | undefined;
+  #heldBytes = 0;
+  /** What has come of a line that is not complete. */
+  #line = "";
   #left = 0;
   #bytes = 0;
   #head: AnswerHead | undefined;
@@ -58,36 +61,56 @@ export class AnswerReader {
       case "chunk":
         return this.#skip(chunk, at);
       case "chunk size":
+      case "chunk end":
       case "trailer":
         return this.#readLine(chunk, at);
       case "until close":
       case "over":
-        return this.#count(chunk.length - at, chunk.length);
+        this.#count(chunk.length - at);
+        return chunk.length;
     }
   }
 
+  /** Each byte is looked at once or twice, however small the pieces, and however many heads there are in one. */
   #readHead(chunk: Buffer, at: number): number {
-    const before = this.#text.length;
-    const text = this.#text + chunk.toString("latin1", at);
-    const end = text.indexOf("\r\n\r\n", Math.max(0, before - 3));
-    if ((end === -1 ? text.length : end) > mostHeadChars) {
-      throw new OutboundError("broken", "the header fields of the answer are too large");
+    if (this.#held !== undefined) return this.#readHeldHead(this.#held, chunk, at);
+    const end = chunk.indexOf(headEnd, at);
+    if (end !== -1 && end - at <= mostHeadBytes) {
+      this.#takeHead(chunk.toString("latin1", at, end));
+      return end + headEnd.length;
     }
-    this.#text = end === -1 ? text : "";
-    if (end === -1) return chunk.length;
-    this.#takeHead(text.slice(0, end));
-    return at + end + 4 - before;
+    this.#held = Buffer.allocUnsafe(mostHeadBytes + headEnd.length);
+    return this.#readHeldHead(this.#held, chunk, at);
+  }
+
+  #readHeldHead(held: Buffer, chunk: Buffer, at: number): number {
+    const before = this.#heldBytes;
+    const bytes = before + chunk.copy(held, before, at);
+    const end = held.subarray(0, bytes).indexOf(headEnd, Math.max(0, before - headEnd.length + 1));
+    this.#heldBytes = end === -1 ? bytes : 0;
+    if (end !== -1) {
+      this.#held = undefined;
+      this.#takeHead(held.toString("latin1", 0, end));
+      return at + end + headEnd.length - before;
+    }
+    if (bytes === held.length) throw new OutboundError("broken", "the header fields of the answer are too large");
+    if (!"HTTP/1.".startsWith(held.toString("latin1", 0, Math.min(bytes, 7)))) notHttp();
+    return chunk.length;
   }
 
   #takeHead(text: string): void {
-    const [first = "", ...fields] = text.split("\r\n");
+    const [first = "", ...lines] = text.split("\r\n");
     const [, minor, code = ""] = statusLine.exec(first) ?? notHttp();
     const status = Number(code);
     if (status === 101) throw new OutboundError("broken", "the peer switched protocols unasked");
-    if (status < 200) return;
-    const { length, coding, connection, retryAfter } = readFields(fields);
-    this.#head = { status, retryAfter };
-    this.#keepsAlive = minor === "1" ? !connection.includes("close") : connection.includes("keep-alive");
+    const fields = readFields(lines);
+    if (status < 200) return fields.hasBody ? notHttp() : undefined;
+    this.#head = { status, retryAfter: fields.retryAfter };
+    this.#keepsAlive = keepsAlive(status, minor === "1", fields);
+    this.#beginBody(status, fields);
+  }
+
+  #beginBody(status: number, { length, coding }: Fields): void {
     if (status === 204 || status === 304) this.#stage = "over";
     else if (coding !== undefined) this.#stage = coding === "chunked" ? "chunk size" : this.#untilClose();
     else if (length === undefined) this.#stage = this.#untilClose();
@@ -108,38 +131,53 @@ export class AnswerReader {
   #skip(chunk: Buffer, at: number): number {
     const skipped = Math.min(this.#left, chunk.length - at);
     this.#left -= skipped;
-    if (this.#left === 0) this.#stage = this.#stage === "sized" ? "over" : "chunk size";
-    return this.#count(skipped, at + skipped);
+    if (this.#left === 0) this.#stage = this.#stage === "sized" ? "over" : "chunk end";
+    this.#count(skipped);
+    return at + skipped;
   }
 
   #readLine(chunk: Buffer, at: number): number {
     const found = chunk.indexOf(10, at);
     const end = found === -1 ? chunk.length : found + 1;
-    this.#text += chunk.toString("latin1", at, end);
-    if (this.#text.length > mostLineChars) notHttp();
+    if (this.#line.length + end - at > mostLineBytes) notHttp();
+    this.#line += chunk.toString("latin1", at, end);
     if (found !== -1) {
-      const line = this.#text;
-      this.#text = "";
+      const line = this.#line;
+      this.#line = "";
+      this.#count(line.length);
       this.#takeLine(line);
     }
-    return this.#count(end - at, end);
+    return end;
   }
 
   #takeLine(line: string): void {
-    if (this.#stage === "trailer") {
-      if (line === "\r\n") this.#stage = "over";
-      return;
+    if (!line.endsWith("\r\n")) notHttp();
+    const text = line.slice(0, -2);
+    switch (this.#stage) {
+      case "chunk size":
+        return this.#beginChunk(text);
+      case "chunk end":
+        if (text !== "") notHttp();
+        this.#stage = "chunk size";
+        return;
+      case "trailer":
+        if (text === "") this.#stage = "over";
+        else if (!fieldLine.test(text)) notHttp();
+        return;
+      default: // given up meanwhile
     }
-    const [, hex = ""] = chunkLine.exec(line) ?? notHttp();
-    const size = Number.parseInt(hex, 16);
-    if (size === 0) this.#stage = "trailer";
-    else this.#begin("chunk", size + 2); // with the end of its line
   }
 
-  #count(bytes: number, at: number): number {
+  #beginChunk(hex: string): void {
+    if (!chunkSize.test(hex)) notHttp();
+    const size = Number.parseInt(hex, 16);
+    if (size === 0) this.#stage = "trailer";
+    else this.#begin("chunk", size);
+  }
+
+  #count(bytes: number): void {
     this.#bytes += bytes;
     if (this.#bytes > this.#mostBytes && this.#stage !== "over") this.#giveUp();
-    return at;
   }
 
   #giveUp(): void {
@@ -148,26 +186,33 @@ export class AnswerReader {
   }
 }
 
+const headEnd = Buffer.from("\r\n\r\n");
+
+// All of them linear: no two parts in a row match the same character.
 const statusLine = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: [\t\x20-\x7e\x80-\xff]*)?$/;
-const fieldLine = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[\t ]*([\t\x20-\x7e\x80-\xff]*)$/;
-const chunkLine = /^([0-9a-f]{1,8})[\t ]*(?:;[\t\x20-\x7e\x80-\xff]*)?\r\n$/i;
+const fieldLine = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):([\t\x20-\x7e\x80-\xff]*)$/;
+/** Nobody uses extensions but to have two readers disagree. */
+const chunkSize = /^[0-9a-f]{1,8}$/i;
 
 type Fields = {
   readonly length: number | undefined;
   readonly coding: string | undefined;
   readonly connection: readonly string[];
   readonly retryAfter: string | undefined;
+  /** Something is said to follow. */
+  readonly hasBody: boolean;
 };
 
 /** The fields that matter, lower case where they are tokens. */
 function readFields(lines: readonly string[]): Fields {
   const values = new Map<string, string>();
   for (const line of lines) {
-    const [, name = "", value = ""] = fieldLine.exec(line) ?? notHttp();
+    const [, name = "", text = ""] = fieldLine.exec(line) ?? notHttp();
     const key = name.toLowerCase();
     if (!wanted.has(key)) continue;
     const known = values.get(key);
-    values.set(key, known === undefined ? value.trim() : `${known}, ${value.trim()}`);
+    const value = withoutBlanks(text);
+    values.set(key, known === undefined ? value : `${known}, ${value}`);
   }
   const length = values.get("content-length");
   const coding = values.get("transfer-encoding")?.toLowerCase();
@@ -175,12 +220,38 @@ function readFields(lines: readonly string[]): Fields {
   return {
     length: length === undefined ? undefined : Number(length),
     coding,
-    connection: (values.get("connection") ?? "").toLowerCase().split(/[\t ]*,[\t ]*/),
+    connection: tokens(values.get("connection")),
     retryAfter: values.get("retry-after"),
+    hasBody: coding !== undefined || Number(length ?? 0) > 0,
   };
 }
 
 const wanted: ReadonlySet<string> = new Set(["content-length", "transfer-encoding", "connection", "retry-after"]);
+
+/** Not where it is doubtful whether a body follows: it would be taken for the next answer. */
+function keepsAlive(status: number, isCurrent: boolean, { connection, coding, hasBody }: Fields): boolean {
+  if (connection.includes("close") || ((status === 204 || status === 304) && hasBody)) return false;
+  return isCurrent || (connection.includes("keep-alive") && coding === undefined);
+}
+
+const none: readonly string[] = [];
+
+function tokens(value: string | undefined): readonly string[] {
+  return value === undefined ? none : value.toLowerCase().split(",").map(withoutBlanks);
+}
+
+/** Without white space as HTTP means it (RFC 9110 section 5.6.3); `trim` would take away more. */
+function withoutBlanks(text: string): string {
+  let from = 0;
+  let to = text.length;
+  while (from < to && isBlank(text.charCodeAt(from))) from += 1;
+  while (to > from && isBlank(text.charCodeAt(to - 1))) to -= 1;
+  return text.slice(from, to);
+}
+
+function isBlank(code: number): boolean {
+  return code === 0x20 || code === 0x09;
+}
 
 function notHttp(): never {
   throw new OutboundError("broken", "the answer is not valid HTTP");
