@@ -27,8 +27,7 @@ function read(chunks: readonly Buffer[]): Reading {
     try {
       reader.push(chunk);
     } catch (error) {
-      expect(error).toBeInstanceOf(OutboundError);
-      expect(error).toHaveProperty("reason", "broken");
+      if (!(error instanceof OutboundError) || error.reason !== "broken") throw error;
       isRefused = true;
     }
   }
@@ -178,10 +177,9 @@ test("an answer is read alike in one chunk and in many", () => {
 });
 
 test("what was made of answers by a hostile hand is read alike in one chunk and in many, and ends in no other error", () => {
-  const piece = fc.constantFrom(
-    ...["\r", "\n", "\r\n", "\r\n\r\n", "0\r\n\r\n", " ", ",", ":", "\0", "Content-Length: 3\r\n"],
-    ...["Transfer-Encoding: chunked\r\n", "HTTP/1.1 200 OK\r\n", "HTTP/1.1 103\r\n", "ffffffffff", "-1", "x"],
-  );
+  const ends = ["\r", "\n", "\r\n", "\r\n\r\n", "0\r\n\r\n", " ", ",", ":", "\0", "ffffffffff", "-1", "x"];
+  const lines = ["Content-Length: 3\r\n", "Transfer-Encoding: chunked\r\n", "HTTP/1.1 200 OK\r\n", "HTTP/1.1 103\r\n"];
+  const piece = fc.constantFrom(...ends, ...lines);
   const edits = fc.array(fc.tuple(fc.nat(400), fc.nat(6), piece), { minLength: 1, maxLength: 4 });
   fc.assert(
     fc.property(answers, edits, cuts, (answer, changes, at) => {

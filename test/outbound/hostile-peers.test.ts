@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import { expect, test } from "vitest";
 import { TestClock } from "../support/test-clock.ts";
-import { closed, closedPort, get, openOutbound, openRawPeer } from "./peers.ts";
+import { closed, closedPort, drip, firstSocket, get, openOutbound, openRawPeer } from "./peers.ts";
 
 const start = new Date("2026-01-01T00:00:00Z");
 
@@ -172,18 +172,6 @@ test("disposing ends what is in flight or waiting; later exchanges end at once",
   await closed(socket);
   expect(clock.waiting).toBe(0);
 });
-
-function firstSocket(): { socket: (socket: Socket) => void; arrived: Promise<Socket> } {
-  const { promise, resolve } = Promise.withResolvers<Socket>();
-  return { socket: resolve, arrived: promise };
-}
-
-/** Writes `text` once per turn of the loop until the socket is gone. */
-function drip(socket: Socket, text: string): void {
-  if (text === "" || socket.destroyed) return;
-  socket.write(text);
-  setImmediate(drip, socket, text);
-}
 
 /** Resolves when `times` more writes have reached the other side's kernel. */
 async function dripped(socket: Socket, times: number): Promise<void> {

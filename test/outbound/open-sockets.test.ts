@@ -1,25 +1,8 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { expect, test } from "vitest";
 import { until } from "../support/until.ts";
-import { closed, get, openOutbound, openPeer, openRawPeer, type Peer } from "./peers.ts";
-
-/** Answers at once, and keeps what it was asked. */
-async function openPoliteHost(): Promise<Peer & { readonly requests: IncomingMessage[] }> {
-  const requests: IncomingMessage[] = [];
-  const peer = await openPeer((request, response) => {
-    requests.push(request);
-    response.end("thank you");
-  });
-  return { ...peer, requests };
-}
-
-/** Answers when `answer` is called. */
-async function openSlowHost(): Promise<Peer & { readonly waiting: ServerResponse[]; answer: () => void }> {
-  const waiting: ServerResponse[] = [];
-  const peer = await openPeer((_request, response) => void waiting.push(response));
-  return { ...peer, waiting, answer: () => waiting.splice(0).forEach((response) => response.end()) };
-}
+import { closed, get, openOutbound, openPoliteHost, openRawPeer, openSlowHost, type Peer } from "./peers.ts";
 
 function connectionHeaders(peer: { readonly requests: readonly IncomingMessage[] }): (string | undefined)[] {
   return peer.requests.map((request) => request.headers.connection);

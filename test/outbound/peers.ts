@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { createServer, type RequestListener } from "node:http";
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from "node:http";
 import { createServer as createSecureServer } from "node:https";
 import { type AddressInfo, createServer as createRawServer, type Server, type Socket } from "node:net";
 import { systemClock } from "../../src/clock.ts";
@@ -35,11 +35,41 @@ export function openRawPeer(onRequest: (socket: Socket, head: string) => void): 
   );
 }
 
+/** Answers at once, and keeps what it was asked. */
+export async function openPoliteHost(): Promise<Peer & { readonly requests: IncomingMessage[] }> {
+  const requests: IncomingMessage[] = [];
+  const peer = await openPeer((request, response) => {
+    requests.push(request);
+    response.end("thank you");
+  });
+  return { ...peer, requests };
+}
+
+/** Answers when `answer` is called. */
+export async function openSlowHost(): Promise<Peer & { readonly waiting: ServerResponse[]; answer: () => void }> {
+  const waiting: ServerResponse[] = [];
+  const peer = await openPeer((_request, response) => void waiting.push(response));
+  return { ...peer, waiting, answer: () => waiting.splice(0).forEach((response) => response.end()) };
+}
+
 /** Resolves when a socket is gone, however it ended. */
 export async function closed(socket: Socket): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   socket.once("close", () => resolve());
   if (!socket.closed) await promise;
+}
+
+/** A raw peer's first connection, and how to tell of it. */
+export function firstSocket(): { socket: (socket: Socket) => void; arrived: Promise<Socket> } {
+  const { promise, resolve } = Promise.withResolvers<Socket>();
+  return { socket: resolve, arrived: promise };
+}
+
+/** Writes `text` once per turn of the loop until the socket is gone. */
+export function drip(socket: Socket, text: string): void {
+  if (text === "" || socket.destroyed) return;
+  socket.write(text);
+  setImmediate(drip, socket, text);
 }
 
 /** A port of 127.0.0.1 where nobody listens. */

@@ -4,3 +4,9 @@ import { setImmediate } from "node:timers/promises";
 export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await condition())) await setImmediate();
 }
+
+/** True from the `times`-th time it is asked on. */
+export function turns(times: number): () => boolean {
+  let asked = 0;
+  return () => (asked += 1) >= times;
+}

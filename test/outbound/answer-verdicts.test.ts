@@ -1,0 +1,55 @@
+import { Agent, request } from "node:http";
+import type { Socket } from "node:net";
+import { expect, test } from "vitest";
+import { AnswerReader } from "../../src/outbound/answer-reader.ts";
+import { turns, until } from "../support/until.ts";
+import { goodAnswers, refusedAnswers, unusableAnswers, type WireAnswer } from "./answers.ts";
+import { openRawPeer } from "./peers.ts";
+
+/** Whether the connection is used again, and the status if there was one; by our own reader. */
+function ownVerdict({ answer }: WireAnswer): { status: number | undefined; isReusable: boolean } {
+  const reader = new AnswerReader(16_384);
+  let isRefused = false;
+  try {
+    reader.push(Buffer.from(answer, "latin1"));
+  } catch {
+    isRefused = true;
+  }
+  return { status: reader.head?.status, isReusable: !isRefused && reader.isOver && reader.keepsAlive };
+}
+
+/** The same by node:http, whose parser is llhttp. */
+async function nodeVerdict({ answer }: WireAnswer): Promise<{ status: number | undefined; isReusable: boolean }> {
+  const { promise: arrived, resolve: accept } = Promise.withResolvers<Socket>();
+  await using peer = await openRawPeer((socket) => {
+    socket.write(answer, "latin1", () => accept(socket));
+  });
+  using agent = new DisposableAgent({ keepAlive: true });
+  let status: number | undefined;
+  const asked = request(peer.origin, { method: "POST", agent }, (response) => {
+    status = response.statusCode;
+    response.on("error", () => {}).resume();
+  });
+  asked.on("error", () => {}).end("x");
+  await arrived;
+  await until(turns(20));
+  const isReusable = Object.values(agent.freeSockets).some((sockets) => sockets?.some((socket) => !socket.destroyed));
+  asked.destroy();
+  return { status, isReusable };
+}
+
+class DisposableAgent extends Agent {
+  [Symbol.dispose](): void {
+    this.destroy();
+  }
+}
+
+test.each([...goodAnswers, ...unusableAnswers, ...refusedAnswers])(
+  "no connection is used again that node:http would not use again: $what",
+  async (answer) => {
+    const own = ownVerdict(answer);
+    const node = await nodeVerdict(answer);
+
+    expect(own.isReusable ? node : own).toEqual(own);
+  },
+);
