@@ -13,6 +13,8 @@ export type Peer = AsyncDisposable & {
   readonly origin: string;
   /** Connections accepted so far. */
   readonly connections: () => number;
+  /** Connections open now. */
+  readonly open: () => number;
 };
 
 /** A well-behaved server on 127.0.0.1. */
@@ -93,6 +95,7 @@ async function listen(server: Server, scheme: string): Promise<Peer> {
     port,
     origin: `${scheme}://127.0.0.1:${port}`,
     connections: () => count,
+    open: () => sockets.size,
     async [Symbol.asyncDispose]() {
       for (const socket of sockets) socket.destroy();
       server.close();
