@@ -49,7 +49,8 @@ export function createPoster(options: PosterOptions): Poster {
     pool.close();
     closing.abort();
   };
-  cut?.addEventListener("abort", close, { once: true });
+  if (cut?.aborted === true) close();
+  else cut?.addEventListener("abort", close, { once: true });
 
   return {
     post: (request) => pool.post(request),

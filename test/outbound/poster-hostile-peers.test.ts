@@ -25,15 +25,18 @@ test.each(refusedAnswers)("$what is a failure of the peer", async ({ answer }) =
   expect(result).toHaveProperty("detail", expect.not.stringContaining("secret"));
 });
 
-test.each(unusableAnswers)("$what is an answer, and the next POST goes over another connection", async ({ answer, status }) => {
-  await using peer = await openRawPeer((socket) => socket.end(answer, "latin1"));
-  await using poster = openPoster({ connectionsPerOrigin: 1 });
+test.each(unusableAnswers)(
+  "$what is an answer, and the next POST goes over another connection",
+  async ({ answer, status }) => {
+    await using peer = await openRawPeer((socket) => socket.end(answer, "latin1"));
+    await using poster = openPoster({ connectionsPerOrigin: 1 });
 
-  for (let i = 1; i <= 2; i += 1) {
-    expect(await poster.post(post(peer.origin))).toMatchObject({ kind: "answered", status });
-    expect(peer.connections()).toBe(i);
-  }
-});
+    for (let i = 1; i <= 2; i += 1) {
+      expect(await poster.post(post(peer.origin))).toMatchObject({ kind: "answered", status });
+      expect(peer.connections()).toBe(i);
+    }
+  },
+);
 
 test.each([
   { what: "no answer", hangUp: (socket: Socket) => socket.end() },
