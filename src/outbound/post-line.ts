@@ -30,6 +30,7 @@ export class PostLine {
     this.#owner = owner;
     socket.on("data", this.#read);
     socket.on("error", (error) => this.#fail(error));
+    socket.once("end", () => this.close()); // at once: Node would first send what can no longer be answered
     socket.once("close", () => owner.onClosed(this));
   }
 
