@@ -7,7 +7,7 @@ import type { Socket } from "node:net";
  * Guaranteed: as long as at most half of `max` exchanges are in flight, none finds the house full, whatever idle sockets hold.
  * - A socket stays open after an answer only if that exchange was given its connection, or dialled it, while less than
  *   half were open. So these, the idle ones among them, are never more than half.
- * - Every other socket is closed with its answer, and its exchange is in flight until then (undici-outbound.ts).
+ * - Every other socket is closed with its answer, and its exchange is in flight until then (poster.ts, undici-outbound.ts).
  * Left out are the few that were being dialled when their exchange was called off: up to seconds later they are idle.
  */
 export type OpenSockets = {

@@ -222,8 +222,14 @@ class PostPool {
     this.#jobs.delete(job);
     if (job.isOver) return;
     job.isOver = true;
-    job.resolve(answer);
+    if (answer.kind === "failed" && this.#sockets.isCrowded) settleLater(job.resolve, answer);
+    else job.resolve(answer);
   }
+}
+
+/** By then a socket that is destroyed now has closed and counts no more: whoever goes on with the next POST finds room for it. */
+function settleLater(resolve: (answer: PostAnswer) => void, answer: PostAnswer): void {
+  setImmediate(() => setImmediate(resolve, answer));
 }
 
 function nextWaiting(waiting: Job[]): Job | undefined {
