@@ -39,15 +39,19 @@ export class Deadlines<T> {
   }
 
   readonly #fire = (): void => {
-    this.#callOff = undefined;
     const nowMs = this.#clock.monotonicMs();
+    // Until the loop is through, the timer that has fired stands in for the next one: a timer for what `onDue` adds would be too
+    // late for the rest.
     for (const [item, dueMs] of this.#due) {
-      if (dueMs > nowMs) {
-        this.#callOff ??= this.#clock.after(dueMs - nowMs, this.#fire);
-        return;
-      }
+      if (dueMs > nowMs) return this.#setTimer(dueMs - nowMs);
       this.#due.delete(item);
       this.#onDue(item);
     }
+    this.clear();
   };
+
+  #setTimer(ms: number): void {
+    this.#callOff?.();
+    this.#callOff = this.#clock.after(ms, this.#fire);
+  }
 }
