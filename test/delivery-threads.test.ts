@@ -58,7 +58,7 @@ async function openThreads(count: number, receive?: Behaviour["receive"]) {
     errors,
     clock,
     cut,
-    post: (path = "/") => threads.post(publication, recipient(subscriber.callback(path)), 1, now),
+    post: (path = "/", version = publication) => threads.post(version, recipient(subscriber.callback(path)), 1, now),
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   };
 }
@@ -76,6 +76,15 @@ test("§7 a delivery thread signs and sends, byte for byte what the main thread 
     "carillon-attempt": "1",
     "user-agent": "Carillon/test",
   });
+});
+
+test("a publication that cannot be sent fails, and costs no thread its life", async () => {
+  await using opened = await openThreads(1);
+  const unsendable = { ...publication, contentType: "a\r\nb" };
+  const posted = [opened.post("/1", unsendable), opened.post("/2"), opened.post("/3", unsendable)];
+  expect(await Promise.all(posted)).toMatchObject([{ reason: "broken" }, { kind: "answered" }, { reason: "broken" }]);
+  expect(opened.workers).toHaveLength(1);
+  expect(opened.errors).toEqual([]);
 });
 
 test("an origin keeps to one thread, whatever their number", async () => {

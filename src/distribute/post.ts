@@ -13,9 +13,9 @@ export type Post = (publication: Publication, recipient: Addressee, attempt: num
 /** Posts from this thread. The status line settles it: redirects are not followed and the body is ignored. */
 export function createPost(poster: Poster, policy: HeaderPolicy): Post {
   /** What is the same for all whom a publication goes to. */
-  const shared = new WeakMap<Publication, string>();
+  const shared = new WeakMap<Publication, ReturnType<typeof headerLines>>();
 
-  function sharedLines(publication: Publication): string {
+  function sharedLines(publication: Publication): ReturnType<typeof headerLines> {
     const known = shared.get(publication);
     if (known !== undefined) return known;
     const made = headerLines(publicationHeaders(publication, policy));
@@ -24,7 +24,9 @@ export function createPost(poster: Poster, policy: HeaderPolicy): Post {
   }
 
   return (publication, recipient, attempt, at) => {
-    const headers = sharedLines(publication) + attemptLines(publication, recipient, attempt, at, policy);
+    const lines = sharedLines(publication);
+    if (typeof lines !== "string") return Promise.resolve(lines);
+    const headers = lines + attemptLines(publication, recipient, attempt, at, policy);
     return poster.post({ url: recipient.callback, headers, body: publication.body });
   };
 }

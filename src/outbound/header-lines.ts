@@ -1,20 +1,20 @@
-import { OutboundError } from "./failure.ts";
+import { failed, type Failed } from "./failure.ts";
 
-/** A line for each header. Throws an OutboundError on what would not be one. */
-export function headerLines(headers: Readonly<Record<string, string>>): string {
+/** A line for each header; or, if one of them would not be a line, the failure of every request that has it. */
+export function headerLines(headers: Readonly<Record<string, string>>): string | Failed {
   let lines = "";
   for (const [name, value] of Object.entries(headers)) {
-    assertSendable(name, value);
+    const fault = headerFault(name, value);
+    if (fault !== undefined) return failed("broken", fault);
     lines += `${name}: ${value}\r\n`;
   }
   return lines;
 }
 
-/** Throws an OutboundError. */
-export function assertSendable(name: string, value: string): void {
-  if (!token.test(name) || ownHeaders.test(name))
-    throw new OutboundError("broken", `the header ${name} cannot be sent`);
-  if (!fieldValue.test(value)) throw new OutboundError("broken", `the value of the header ${name} cannot be sent`);
+/** Why a header cannot be sent; `undefined` if it can. */
+export function headerFault(name: string, value: string): string | undefined {
+  if (!token.test(name) || ownHeaders.test(name)) return `the header ${name} cannot be sent`;
+  return fieldValue.test(value) ? undefined : `the value of the header ${name} cannot be sent`;
 }
 
 /** RFC 9110 section 5.6.2. */

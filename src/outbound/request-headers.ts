@@ -1,4 +1,5 @@
-import { assertSendable } from "./header-lines.ts";
+import { OutboundError } from "./failure.ts";
+import { headerFault } from "./header-lines.ts";
 
 /**
  * Names and values in turn, as undici takes them, with `userAgent` where the request names none. Throws an OutboundError on
@@ -8,7 +9,8 @@ export function requestHeaders(headers: Readonly<Record<string, string>>, userAg
   const flat: string[] = [];
   let named = false;
   for (const [name, value] of Object.entries(headers)) {
-    assertSendable(name, value);
+    const fault = headerFault(name, value);
+    if (fault !== undefined) throw new OutboundError("broken", fault);
     named ||= name.toLowerCase() === "user-agent";
     flat.push(name, value);
   }
