@@ -10,7 +10,7 @@ const mostLineBytes = 1024;
 
 /**
  * Reads one HTTP/1.1 answer (RFC 9112) to a request other than HEAD, as it comes in. Its head is kept; its body is counted, so
- * that one knows where it ends, and thrown away. Interim answers (1xx) are passed over. Anything that two readers could
+ * that one knows where it ends, and thrown away. Interim answers (1xx) are passed over, as many as fit into one head. Anything that two readers could
  * understand differently is an error.
  */
 export class AnswerReader {
@@ -19,6 +19,7 @@ export class AnswerReader {
   /** What has come of a head that is not complete. */
   #held: Buffer | undefined;
   #heldBytes = 0;
+  #interimBytes = 0;
   /** What has come of a line that is not complete. */
   #line = "";
   #left = 0;
@@ -93,7 +94,7 @@ export class AnswerReader {
       this.#takeHead(held.toString("latin1", 0, end));
       return at + end + headEnd.length - before;
     }
-    if (bytes === held.length) throw new OutboundError("broken", "the header fields of the answer are too large");
+    if (bytes === held.length) tooLarge();
     if (!"HTTP/1.".startsWith(held.toString("latin1", 0, Math.min(bytes, 7)))) notHttp();
     return chunk.length;
   }
@@ -104,10 +105,16 @@ export class AnswerReader {
     const status = Number(code);
     if (status === 101) throw new OutboundError("broken", "the peer switched protocols unasked");
     const fields = readFields(lines);
-    if (status < 200) return fields.hasBody ? notHttp() : undefined;
+    if (status < 200) return this.#passOver(text, fields);
     this.#head = { status, retryAfter: fields.retryAfter };
     this.#keepsAlive = keepsAlive(status, minor === "1", fields);
     this.#beginBody(status, fields);
+  }
+
+  #passOver(text: string, { hasBody }: Fields): void {
+    if (hasBody) notHttp();
+    this.#interimBytes += text.length;
+    if (this.#interimBytes > mostHeadBytes) tooLarge();
   }
 
   #beginBody(status: number, { length, coding }: Fields): void {
@@ -251,6 +258,10 @@ function withoutBlanks(text: string): string {
 
 function isBlank(code: number): boolean {
   return code === 0x20 || code === 0x09;
+}
+
+function tooLarge(): never {
+  throw new OutboundError("broken", "the header fields of the answer are too large");
 }
 
 function notHttp(): never {

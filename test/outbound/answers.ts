@@ -132,6 +132,7 @@ const refused = [
   ["a bad field in an interim answer", `HTTP/1.1 103 X\r\nhello\r\n\r\n${ok}Content-Length: 0\r\n\r\n`],
   ["an interim answer with a body", `HTTP/1.1 103 X\r\nContent-Length: 3\r\n\r\nxyz${ok}Content-Length: 0\r\n\r\n`],
   ["an interim answer with chunks", `HTTP/1.1 100 X\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n${ok}\r\n`],
+  ["interim answers without end", `${"HTTP/1.1 103 X\r\n\r\n".repeat(2_000)}${ok}Content-Length: 0\r\n\r\n`],
   ["endless fields", `${ok}${"X: yyyyyyyyyyyyyyyyyyyyyyyy\r\n".repeat(2_000)}`],
 ] as const;
 
