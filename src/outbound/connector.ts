@@ -80,6 +80,7 @@ function createDial(guard: AddressGuard, resolve: Resolve): Dial {
     autoSelectFamilyAttemptTimeout: nextAddressAfterMs,
   };
   const plain = buildConnector(base);
+  const keepSession = createKeepSession();
   let secure: buildConnector.connector | undefined; // one context for all, made when first needed: loading the CAs takes a while
 
   return (options, settle) => {
@@ -89,7 +90,7 @@ function createDial(guard: AddressGuard, resolve: Resolve): Dial {
         ...base,
         rejectUnauthorized: true,
         secureContext: createSecureContext(),
-        maxCachedSessions: 1_000,
+        maxCachedSessions: mostSessions,
       });
     }
     let handshaking = false;
@@ -99,9 +100,23 @@ function createDial(guard: AddressGuard, resolve: Resolve): Dial {
       settle(error === null ? connected : handshaking ? handshakeFailure(error) : error);
     });
     if (!(socket instanceof Socket)) throw new TypeError("undici's connector returned no socket");
+    if (isSecure) socket.on("session", keepSession);
     return socket.once("connect", () => {
       handshaking = isSecure;
     });
+  };
+}
+
+/** TLS sessions that can be resumed, a few KB each. */
+const mostSessions = 1_000;
+
+/** Holds the newest sessions: undici does so weakly, and the next garbage collection would take them all. */
+function createKeepSession(): (session: Buffer) => void {
+  const kept: Buffer[] = [];
+  let next = 0;
+  return (session) => {
+    kept[next] = session;
+    next = (next + 1) % mostSessions;
   };
 }
 

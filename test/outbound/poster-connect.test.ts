@@ -1,4 +1,6 @@
 import { createServer } from "node:https";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import type { AddressInfo, Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { expect, onTestFinished, test, vi } from "vitest";
@@ -159,7 +161,7 @@ test("TLS with a trusted certificate works by name, by fully qualified name and 
   expect(peer.connections()).toBe(3);
 });
 
-test("a new TLS connection resumes the session of the one before", async () => {
+test("a new TLS connection resumes the session of the one before, also after a garbage collection", async () => {
   onTestFinished(trustTestCertificate());
   const resumed: boolean[] = [];
   const server = createServer({ cert: testCertificate, key: testKey }, (request, response) => {
@@ -171,7 +173,10 @@ test("a new TLS connection resumes the session of the one before", async () => {
   await using poster = openPoster({ connectionsPerOrigin: 1 });
   const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}/`;
 
-  for (let i = 0; i < 3; i += 1) expect(await poster.post(post(url))).toMatchObject({ status: 200 });
+  for (let i = 0; i < 3; i += 1) {
+    expect(await poster.post(post(url))).toMatchObject({ status: 200 });
+    await collectGarbage();
+  }
 
   expect(resumed).toEqual([false, true, true]);
 });
@@ -229,3 +234,11 @@ test("proxies of the environment are ignored", async () => {
 test("a bad network is refused when the poster is made", () => {
   expect(() => openPoster({ allowCidrs: ["loopback"] })).toThrow("CARILLON_ALLOW_CIDRS");
 });
+
+/** What is weakly held is gone after it. */
+async function collectGarbage(): Promise<void> {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  await until(turns(2)); // a WeakRef lives on to the end of its turn
+  collect();
+}
