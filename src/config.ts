@@ -1,4 +1,6 @@
 import { gather, type Environment, type Gathered } from "./config/gather.ts";
+import { hidePassword } from "./config/hide-password.ts";
+import type { DatabaseAddress } from "./config/rules.ts";
 import { settingsSchema, type SettingKey } from "./config/schema.ts";
 import { settings } from "./config/settings.ts";
 import type { SignatureMethod } from "./model/signature-method.ts";
@@ -9,8 +11,7 @@ export type Config = {
   readonly port: number;
   /** Serialised by URL, so it always ends in a path. Absent: http://localhost:PORT/, known once listening. */
   readonly publicUrl: string | undefined;
-  /** Path of the SQLite file. */
-  readonly databaseFile: string;
+  readonly database: DatabaseAddress;
   readonly allowCidrs: readonly string[];
   readonly leaseMinSeconds: number;
   readonly leaseDefaultSeconds: number;
@@ -28,6 +29,8 @@ export type Config = {
   readonly hostConcurrency: number;
   readonly deliveryThreads: number;
   readonly maxInFlight: number;
+  /** False: refuse to start when migrations are pending. */
+  readonly migrate: boolean;
   readonly logLevel: "fatal" | "error" | "warn" | "info" | "debug" | "trace" | "silent";
 };
 
@@ -60,16 +63,16 @@ export function loadConfig(env: Environment, argv: readonly string[]): Config {
   const faults = [...gathered.faults, ...(result.error?.issues ?? []).map((issue) => tellFault(issue, gathered))];
   if (!result.success || faults.length > 0) throw new SettingsError(faults);
   const { databaseUrl, publicUrl, ...rest } = result.data;
-  return { ...rest, databaseFile: databaseUrl, publicUrl };
+  return { ...rest, database: databaseUrl, publicUrl };
 }
 
-/** Every setting as written, or what is used in its place, and where it comes from. Throws like loadConfig. */
+/** Every setting as written, or what is used in its place, and where it comes from; never a password. Throws like loadConfig. */
 export function explainConfig(env: Environment, argv: readonly string[]): readonly SettingInForce[] {
   const config: Readonly<Record<string, unknown>> = loadConfig(env, argv);
   const { given } = gather(env, argv);
   return settings.map(({ key, name, fallback }) => {
     const said = given.get(key);
-    if (said !== undefined && said.text !== "") return { name, text: said.text, from: said.from };
+    if (said !== undefined && said.text !== "") return { name, text: show(key, said.text), from: said.from };
     const used = config[key];
     return { name, text: typeof used === "number" ? String(used) : fallback, from: "default" };
   });
@@ -83,5 +86,10 @@ function tellFault(issue: { path: PropertyKey[]; message: string }, { given }: G
   const setting = settings.find(({ key }) => key === issue.path[0]);
   const said = setting && given.get(setting.key);
   const label = said?.label ?? setting?.name ?? "a setting";
-  return `${label} is "${said?.text ?? setting?.fallback ?? ""}": ${issue.message}`;
+  const text = said?.text ?? setting?.fallback ?? "";
+  return `${label} is "${setting ? show(setting.key, text) : text}": ${issue.message}`;
+}
+
+function show(key: SettingKey, text: string): string {
+  return key === "databaseUrl" ? hidePassword(text) : text;
 }

@@ -1,5 +1,3 @@
-import { fileURLToPath } from "node:url";
-
 import { type Clock, systemClock } from "./clock.ts";
 import type { Config } from "./config.ts";
 import { boundInFlight, boundSockets, shareSockets } from "./descriptor-budget.ts";
@@ -12,8 +10,8 @@ import { createLog, type Log } from "./log.ts";
 import { readDescriptorLimit } from "./outbound/descriptor-limit.ts";
 import type { Resolve } from "./outbound/guarded-lookup.ts";
 import { createOutbound } from "./outbound/undici-outbound.ts";
+import { openStore } from "./open-store.ts";
 import { createStages, type Stages } from "./stages.ts";
-import { openSqliteStore } from "./store/sqlite/sqlite-store.ts";
 import type { Store } from "./store/store.ts";
 import { version } from "./version.ts";
 import { CleanupStack } from "./work/cleanup-stack.ts";
@@ -45,10 +43,6 @@ export type Hub = AsyncDisposable & {
 
 /** Attempts that take longer are cut short when the hub ends. Leaves time to write down what was learnt. */
 const finishMs = 7000;
-
-const migrationsFolder = fileURLToPath(
-  new URL(import.meta.url.endsWith(".ts") ? "store/sqlite/migrations" : "migrations", import.meta.url),
-);
 
 /** The composition root: the only place that sees every part. */
 export function createHub(config: Config, overrides: Overrides = {}): Hub {
@@ -99,7 +93,7 @@ async function startHub(config: Config, overrides: Overrides): Promise<RunningHu
 async function openParts(given: Config, overrides: Overrides, stack: CleanupStack): Promise<RunningHub> {
   const { clock = systemClock, log = createLog(given.logLevel), random = Math.random, resolve } = overrides;
   const { config, sockets } = fitDescriptors(given, log);
-  const store = stack.use(openSqliteStore(config.databaseFile, migrationsFolder));
+  const store = stack.use(await openStore(config));
   const door = doorOf(config);
   const ours = { ...door, userAgent: `Carillon/${version}`, clock, maxSockets: sockets.main };
   const outbound = stack.use(createOutbound({ ...ours, ...(resolve && { resolve }) }));

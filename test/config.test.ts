@@ -22,7 +22,7 @@ test("without any setting the defaults hold", () => {
     host: "127.0.0.1",
     port: 8080,
     publicUrl: undefined,
-    databaseFile: "data/carillon.db",
+    database: { kind: "file", path: "data/carillon.db" },
     allowCidrs: [],
     leaseMinSeconds: 300,
     leaseDefaultSeconds: 864_000,
@@ -39,6 +39,7 @@ test("without any setting the defaults hold", () => {
     hostConcurrency: 64,
     deliveryThreads: availableParallelism() - 1,
     maxInFlight: 1000,
+    migrate: true,
     logLevel: "info",
   });
 });
@@ -63,8 +64,29 @@ test.each([
   { name: "CARILLON_PORT", text: "0", key: "port", value: 0 },
   { name: "CARILLON_PUBLIC_URL", text: "https://Hub.Example", key: "publicUrl", value: "https://hub.example/" },
   { name: "CARILLON_PUBLIC_URL", text: "http://a.example/hub", key: "publicUrl", value: "http://a.example/hub" },
-  { name: "CARILLON_DATABASE_URL", text: "file:/var/lib/c.db", key: "databaseFile", value: "/var/lib/c.db" },
-  { name: "CARILLON_DATABASE_URL", text: "file:///var/a%20b.db", key: "databaseFile", value: "/var/a b.db" },
+  {
+    name: "CARILLON_DATABASE_URL",
+    text: "file:/var/lib/c.db",
+    key: "database",
+    value: { kind: "file", path: "/var/lib/c.db" },
+  },
+  {
+    name: "CARILLON_DATABASE_URL",
+    text: "file:///var/a%20b.db",
+    key: "database",
+    value: { kind: "file", path: "/var/a b.db" },
+  },
+  ...[
+    "postgres://u:p@db.example:5433/hub?sslmode=verify-full",
+    "postgresql://db/hub",
+    "postgres:///hub?host=/run/pg",
+  ].map((text) => ({
+    name: "CARILLON_DATABASE_URL",
+    text,
+    key: "database",
+    value: { kind: "postgres", url: text },
+  })),
+  { name: "CARILLON_MIGRATE", text: "false", key: "migrate", value: false },
   {
     name: "CARILLON_ALLOW_CIDRS",
     text: " 127.0.0.0/8, ::1/128,",
@@ -114,7 +136,18 @@ test.each([
   },
   {
     name: "CARILLON_DATABASE_URL",
-    texts: ["postgres://db/x", "data/carillon.db", "file:", "file::memory:", "file:a.db?mode=ro", "file://host/a.db"],
+    texts: [
+      "mysql://db/x",
+      "postgres:db/x",
+      "postgres://db",
+      "postgres:///x",
+      "postgres://db/x#y",
+      "data/carillon.db",
+      "file:",
+      "file::memory:",
+      "file:a.db?mode=ro",
+      "file://host/a.db",
+    ],
   },
   {
     name: "CARILLON_ALLOW_CIDRS",
@@ -149,6 +182,7 @@ test.each([
   { name: "CARILLON_CALLBACK_DENY", texts: ["a.example:80", "https://a.example/#x"] },
   { name: "CARILLON_HOST_CONCURRENCY", texts: ["0"] },
   { name: "CARILLON_MAX_IN_FLIGHT", texts: ["0"] },
+  { name: "CARILLON_MIGRATE", texts: ["no", "0", "TRUE"] },
   { name: "CARILLON_LOG_LEVEL", texts: ["loud"] },
 ])("$name refuses $texts, each with the value given", ({ name, texts }) => {
   for (const text of texts) {
@@ -227,6 +261,39 @@ test("carillon config knows where each value comes from, and the lease bounds in
   expect(rows).toContainEqual({ name: "CARILLON_PORT", text: "2", from: "flag" });
   expect(rows).toContainEqual({ name: "CARILLON_LEASE_MIN_SECONDS", text: "5", from: "default" });
   expect(rows).toContainEqual({ name: "CARILLON_PUBLIC_URL", text: "http://localhost:PORT/", from: "default" });
+});
+
+test.each([
+  { text: "postgres://hub:hidden@db.example/hub", shown: "postgres://hub:***@db.example/hub" },
+  {
+    text: "postgres://hub:hidden@db.example/hub?sslmode=require",
+    shown: "postgres://hub:***@db.example/hub?sslmode=require",
+  },
+  {
+    text: "postgres://db.example/hub?user=hub&password=hidden",
+    shown: "postgres://db.example/hub?user=hub&password=***",
+  },
+  { text: "postgres://hub@db.example/hub", shown: "postgres://hub@db.example/hub" },
+  { text: "file:data/a@b.db", shown: "file:data/a@b.db" },
+])("carillon config shows a database URL without its password: $text", ({ text, shown }) => {
+  const rows = explainConfig({ CARILLON_DATABASE_URL: text }, []);
+  expect(rows).toContainEqual({ name: "CARILLON_DATABASE_URL", text: shown, from: "environment" });
+});
+
+test.each([
+  "postgres://hub:hid/hidden@db.example/hub",
+  "postgres://hub:hid#hidden@db.example/hub",
+  "postgres://hub:hid@hidden@db.example/hub#",
+  "postgres://hub:%hidden@db.example/hub",
+  "postgres://:hidden@db.example",
+  "postgres:hub:hidden@db.example/hub",
+  "mysql://hub:hidden@db.example/hub",
+  "host=db user=hub password=hidden",
+])("a database URL that is refused is told without its password: %s", (text) => {
+  const [fault, ...others] = faultsOf({ CARILLON_DATABASE_URL: text });
+  expect(others).toEqual([]);
+  expect(fault).toMatch(/^CARILLON_DATABASE_URL is ".*\*\*\*.*": must be file: and a path/);
+  expect(fault).not.toContain("hid");
 });
 
 test("--help names every setting, its default and its meaning", () => {

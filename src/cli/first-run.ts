@@ -1,10 +1,11 @@
 import type { Config } from "../config.ts";
+import { hidePassword } from "../config/hide-password.ts";
 
 export type Started = {
   readonly version: string;
   readonly url: string;
   readonly listening: { readonly host: string; readonly port: number };
-  /** The database file did not exist before. */
+  /** There is a database file, and it did not exist before. */
   readonly isNew: boolean;
 };
 
@@ -17,13 +18,17 @@ export function describeStart(config: Config, { version, url, listening, isNew }
     "",
     `hub        ${url}${reach}`,
     `listening  ${listening.host} port ${listening.port}`,
-    `data       ${config.databaseFile}${isNew ? " (new)" : ""}`,
+    `data       ${tellDatabase(config.database)}${isNew ? " (new)" : ""}`,
     `advertise  <link rel="hub" href="${href}"/>`,
     `           <link rel="self" href="FEED URL"/>`,
     `ping       curl -i -d hub.mode=publish --data-urlencode hub.url=FEED_URL ${url}`,
     ...describeReach(config.allowCidrs),
     "",
   ];
+}
+
+function tellDatabase(database: Config["database"]): string {
+  return database.kind === "file" ? database.path : hidePassword(database.url);
 }
 
 function describeReach(allowCidrs: readonly string[]): readonly string[] {

@@ -9,7 +9,8 @@ import { describeStart } from "./first-run.ts";
 /** `carillon serve`: runs the hub until a signal, then ends it in order (promise E). */
 export async function serve(argv: readonly string[], { env, print, stopped }: Terminal): Promise<void> {
   const config = loadConfig(env, argv);
-  const isNew = !existsSync(config.databaseFile);
+  const { database } = config;
+  const isNew = database.kind === "file" && !existsSync(database.path);
   await using hub = createHub(config);
   await hub.start();
   const { url, listening } = hub;

@@ -33,6 +33,11 @@ export function wholeNumber(min: number, max: number) {
   return rule(`a whole number from ${min} to ${max}`, (text) => readWholeNumber(text, min, max));
 }
 
+export function readBoolean(text: string): boolean | undefined {
+  if (text !== "true" && text !== "false") return undefined;
+  return text === "true";
+}
+
 export function readWholeNumber(text: string, min: number, max: number): number | undefined {
   if (!/^\d+$/.test(text)) return undefined;
   const value = Number(text);
@@ -51,11 +56,23 @@ export function readPublicUrl(text: string): string | undefined {
   return url === undefined || url.href.includes("?") ? undefined : url.href;
 }
 
+/** Where everything is kept: a SQLite file, or a PostgreSQL server that many nodes share. */
+export type DatabaseAddress =
+  | { readonly kind: "file"; readonly path: string }
+  | { readonly kind: "postgres"; readonly url: string };
+
+/** Absent unless it is a `file:` or `postgres:` URL. */
+export function readDatabaseUrl(text: string): DatabaseAddress | undefined {
+  const path = readDatabaseFile(text);
+  if (path !== undefined) return { kind: "file", path };
+  return isPostgresUrl(text) ? { kind: "postgres", url: text } : undefined;
+}
+
 /**
  * Which file a database URL names: `file:` and a path, relative to the working directory or absolute.
  * Policy: never SQLite's `:memory:`, which would break every promise about a 202.
  */
-export function readDatabaseFile(text: string): string | undefined {
+function readDatabaseFile(text: string): string | undefined {
   if (!text.startsWith("file:")) return undefined;
   if (text.startsWith("file://"))
     return URL.canParse(text) && isLocalFile(new URL(text)) ? fileURLToPath(text) : undefined;
@@ -95,6 +112,23 @@ function readHttpUrl(text: string): URL | undefined {
   const url = new URL(text);
   const clean = url.username === "" && url.password === "" && !url.href.includes("#");
   return clean ? url : undefined;
+}
+
+/** It names a server, or the folder of its socket, and a database; the driver reads it without complaint. */
+function isPostgresUrl(text: string): boolean {
+  if (!/^postgres(ql)?:\/\//.test(text) || !URL.canParse(text) || text.includes("#")) return false;
+  const { host, pathname, searchParams, username, password } = new URL(text);
+  const isPlaced = host !== "" || searchParams.has("host");
+  return isPlaced && pathname.length > 1 && [pathname, username, password].every(isDecodable);
+}
+
+function isDecodable(text: string): boolean {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function isLocalFile(url: URL): boolean {

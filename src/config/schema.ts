@@ -30,9 +30,12 @@ export const shape = {
     .optional()
     .meta({ description: "the hub URL that topics advertise", shown: "http://localhost:PORT/" }),
   databaseUrl: rules
-    .rule("file: and a path (file:data/carillon.db); this version knows no other database", rules.readDatabaseFile)
+    .rule(
+      "file: and a path (file:data/carillon.db), or a server and a database (postgres://user:password@host/database)",
+      rules.readDatabaseUrl,
+    )
     .prefault("file:data/carillon.db")
-    .meta({ description: "the SQLite file that holds everything" }),
+    .meta({ description: "what holds everything: a SQLite file, or postgres://… for several nodes" }),
   allowCidrs: cidrs.prefault("").meta({
     description:
       "comma list of otherwise forbidden networks that topics and callbacks may live in; also opens names such as localhost when every address they resolve to lies inside",
@@ -98,6 +101,10 @@ export const shape = {
   maxInFlight: rules.wholeNumber(1, 100_000).prefault("1000").meta({
     description: "most open first attempts per thread; retries have half as many places beside them",
   }),
+  migrate: rules
+    .rule("true or false", rules.readBoolean)
+    .prefault("true")
+    .meta({ description: "false: refuse to start when migrations of the database are pending" }),
   logLevel: rules.oneOf(["fatal", "error", "warn", "info", "debug", "trace", "silent"]).prefault("info").meta({
     description: "fatal, error, warn, info, debug, trace or silent",
   }),

@@ -3,13 +3,19 @@ import { dirname } from "node:path";
 
 import SqliteDatabase from "better-sqlite3";
 import { drizzle } from "drizzle-orm/better-sqlite3";
-import { migrate } from "drizzle-orm/better-sqlite3/migrator";
+import { migrate as applyMigrations } from "drizzle-orm/better-sqlite3/migrator";
 
 import { HubError } from "../../errors.ts";
+import { assertMigrated } from "./assert-migrated.ts";
 import { followDueOrigins } from "./due-origins.ts";
 import { firstOwed } from "./first-owed.ts";
 import { createGroupCommit } from "./group-commit.ts";
 import { lockFile } from "./lock-file.ts";
+
+export type SqliteOptions = {
+  /** False: refuse to start when migrations are pending. */
+  readonly migrate?: boolean;
+};
 
 /** The one connection of the one process that uses the file. */
 export type Database = {
@@ -37,7 +43,7 @@ export type Database = {
  * Opens the file, creates or migrates it, and voids the claims of the process that used it before.
  * Throws `store_unavailable`, and leaves nothing open, when the file cannot be used.
  */
-export function openDatabase(file: string, migrationsFolder: string): Database {
+export function openDatabase(file: string, migrationsFolder: string, { migrate = true }: SqliteOptions = {}): Database {
   let unlock = () => {};
   let connection: SqliteDatabase.Database | undefined;
   const close = () => {
@@ -45,11 +51,12 @@ export function openDatabase(file: string, migrationsFolder: string): Database {
     unlock();
   };
   try {
+    if (!migrate) assertMigrated(file, migrationsFolder);
     createPrivately(file);
     unlock = lockFile(file);
     connection = new SqliteDatabase(file);
     setPragmas(connection);
-    migrate(drizzle(connection), { migrationsFolder });
+    applyMigrations(drizzle(connection), { migrationsFolder });
     voidClaims(connection);
     followDueOrigins(connection);
     // From here on a wait would stop everything else: who is refused tries again.

@@ -1,7 +1,7 @@
 import type { Store } from "../store.ts";
 import { createAttempts } from "./attempts.ts";
 import { createBehind } from "./behind.ts";
-import { openDatabase } from "./database.ts";
+import { openDatabase, type SqliteOptions } from "./database.ts";
 import { createFanOuts } from "./fan-outs.ts";
 import { createHosts } from "./hosts.ts";
 import { createIntents } from "./intents.ts";
@@ -10,8 +10,8 @@ import { createSubscriptions } from "./subscriptions.ts";
 import { createTopics } from "./topics.ts";
 
 /** The store in one SQLite file, for one process. Throws `store_unavailable` when the file cannot be used. */
-export function openSqliteStore(file: string, migrationsFolder: string): Store {
-  const db = openDatabase(file, migrationsFolder);
+export function openSqliteStore(file: string, migrationsFolder: string, options: SqliteOptions = {}): Store {
+  const db = openDatabase(file, migrationsFolder, options);
   const beat = db.connection.prepare(
     "INSERT INTO pulse (id, at) VALUES (1, @at) ON CONFLICT (id) DO UPDATE SET at = @at",
   );
