@@ -263,39 +263,6 @@ test("carillon config knows where each value comes from, and the lease bounds in
   expect(rows).toContainEqual({ name: "CARILLON_PUBLIC_URL", text: "http://localhost:PORT/", from: "default" });
 });
 
-test.each([
-  { text: "postgres://hub:hidden@db.example/hub", shown: "postgres://hub:***@db.example/hub" },
-  {
-    text: "postgres://hub:hidden@db.example/hub?sslmode=require",
-    shown: "postgres://hub:***@db.example/hub?sslmode=require",
-  },
-  {
-    text: "postgres://db.example/hub?user=hub&password=hidden",
-    shown: "postgres://db.example/hub?user=hub&password=***",
-  },
-  { text: "postgres://hub@db.example/hub", shown: "postgres://hub@db.example/hub" },
-  { text: "file:data/a@b.db", shown: "file:data/a@b.db" },
-])("carillon config shows a database URL without its password: $text", ({ text, shown }) => {
-  const rows = explainConfig({ CARILLON_DATABASE_URL: text }, []);
-  expect(rows).toContainEqual({ name: "CARILLON_DATABASE_URL", text: shown, from: "environment" });
-});
-
-test.each([
-  "postgres://hub:hid/hidden@db.example/hub",
-  "postgres://hub:hid#hidden@db.example/hub",
-  "postgres://hub:hid@hidden@db.example/hub#",
-  "postgres://hub:%hidden@db.example/hub",
-  "postgres://:hidden@db.example",
-  "postgres:hub:hidden@db.example/hub",
-  "mysql://hub:hidden@db.example/hub",
-  "host=db user=hub password=hidden",
-])("a database URL that is refused is told without its password: %s", (text) => {
-  const [fault, ...others] = faultsOf({ CARILLON_DATABASE_URL: text });
-  expect(others).toEqual([]);
-  expect(fault).toMatch(/^CARILLON_DATABASE_URL is ".*\*\*\*.*": must be file: and a path/);
-  expect(fault).not.toContain("hid");
-});
-
 test("--help names every setting, its default and its meaning", () => {
   const help = describeSettings();
   for (const { flag, fallback, meaning } of settings) {
