@@ -136,7 +136,8 @@ function createVerification(deps: StageDeps, bell: Bell, onError: OnError) {
   return new Pool({
     limit: share(config.maxInFlight, mostVerifications, 4),
     claim: (free, now) => store.intents.claimIntents(free, verificationsPerOrigin, now),
-    handle: (intent) => verifyDue(verifying, intent, signals.cut),
+    handle: (intent) =>
+      signals.stopping.aborted ? store.intents.release(intent) : verifyDue(verifying, intent, signals.cut),
     onRoom: nudgeVerification,
     onError,
   });
@@ -170,7 +171,8 @@ function createFetching(deps: StageDeps, bells: Bells, nudgeFetch: () => void, o
   return new Pool({
     limit: share(config.maxInFlight, mostFetches, 16),
     claim: (free, now) => store.topics.claimFetches(free, fetchesPerOrigin, now),
-    handle: (claim) => fetchDue(fetching, claim, signals.cut),
+    handle: (claim) =>
+      signals.stopping.aborted ? store.topics.release(claim) : fetchDue(fetching, claim, signals.cut),
     onRoom: () => bells.fetch.ring(),
     onError,
   });

@@ -26,23 +26,26 @@ export type OwnedClaim = Pick<CatchUpClaim, "subscriptionId" | "seq" | "token"> 
 /** A claim, how long it is ours, and whether it is made to learn if its host is back. */
 export type CatchUp = { readonly claim: CatchUpClaim; readonly lease: Lease; readonly isProbe: boolean };
 
-/** Nothing was sent, for the host's breaker is open, or its turn has come too late. */
-const turnedAway = Symbol("turned away");
-
 /**
- * One attempt for a subscription that is behind, and what follows from it. Once `stopping`, what has not started or was
- * cut short stays claimed; the next process begins by voiding that, and it counts for nothing.
+ * One attempt for a subscription that is behind, and what follows from it. What was not sent, or
+ * was cut short, counts for nothing, and its claim is given back.
  */
 export async function catchUp(deps: CatchUpDeps, { claim, lease, isProbe }: CatchUp): Promise<void> {
   const origin = originOf(claim.callback);
   const attempted = await depart(deps, claim, lease, { origin, isProbe });
-  if (attempted === turnedAway) {
-    await persist(deps.clock, deps.cut, () => deps.behind.release(claim));
-    return;
+  if (attempted === undefined || !isAnswered(attempted)) {
+    return releaseCatchUp(deps, claim);
   }
-  if (attempted === undefined || !isAnswered(attempted)) return;
   const judgement = judgeAttempt({ ...claim, isProbe }, attempted, deps.clock.now(), deps.judge);
   await settleCatchUp(deps, { ...claim, origin }, judgement);
+}
+
+/** Gives a claim back: no attempt was made, or none that counts. */
+export function releaseCatchUp(
+  { behind, clock, cut }: Pick<CatchUpDeps, "behind" | "clock" | "cut">,
+  claim: Pick<OwnedClaim, "subscriptionId" | "seq" | "token">,
+): Promise<void> {
+  return persist(clock, cut, () => behind.release(claim));
 }
 
 /** Writes how an attempt that owns a behind row ended. A claim that is lost meanwhile changes nothing. */
@@ -58,13 +61,16 @@ export async function settleCatchUp(
   if (settled === "more") deps.nudgeCatchUp();
 }
 
-/** Waits for its turn, then loads the publication and sends. `undefined`: nothing was sent, for the hub is stopping or nobody is owed it. */
+/**
+ * Waits for its turn, then loads the publication and sends. `undefined`: nothing was sent, for the hub is stopping, the
+ * host's breaker is open, the turn has come too late, or nobody is owed it.
+ */
 function depart(
   deps: CatchUpDeps,
   claim: CatchUpClaim,
   lease: Lease,
   where: { readonly origin: string; readonly isProbe: boolean },
-): Promise<Attempted | typeof turnedAway | undefined> {
+): Promise<Attempted | undefined> {
   return new Promise((resolve) => {
     const stop = () => {
       if (departure.withdraw()) resolve(undefined);
@@ -73,7 +79,7 @@ function depart(
     const start = async () => {
       deps.stopping.removeEventListener("abort", stop);
       if (!lease.covers) {
-        resolve(turnedAway);
+        resolve(undefined);
         return readSign(undefined);
       }
       const send = (publication: Publication) => deps.attempt(publication, claim, claim.attempts + 1);
@@ -84,7 +90,7 @@ function depart(
     };
     const turnAway = () => {
       deps.stopping.removeEventListener("abort", stop);
-      resolve(turnedAway);
+      resolve(undefined);
     };
     const departure = deps.departures.submit({ ...where, lane: "retry", topicId: claim.topicId, start, turnAway });
     if (deps.stopping.aborted) stop();

@@ -6,7 +6,7 @@ import { Moments } from "../work/moments.ts";
 import { persist } from "../work/persist.ts";
 import { Pool } from "../work/pool.ts";
 import { type AttemptDeps, attemptDelivery } from "./attempt.ts";
-import { type CatchUp, catchUp, settleCatchUp } from "./catch-up.ts";
+import { type CatchUp, catchUp, releaseCatchUp, settleCatchUp } from "./catch-up.ts";
 import { claimCatchUps } from "./claim-catch-ups.ts";
 import type { DeliverDeps } from "./deliver-deps.ts";
 import { Departures } from "./departures.ts";
@@ -76,7 +76,8 @@ export function createDistribution(deps: DistributionDeps): Distribution {
     adopt: (settling) => {
       catchUps.track(settling.finally(nudge.catchUp));
     },
-    settleDetached: (claim, judgement) => settleCatchUp(catchUpDeps, claim, judgement),
+    settleDetached: (claim, judgement) =>
+      judgement === undefined ? releaseCatchUp(catchUpDeps, claim) : settleCatchUp(catchUpDeps, claim, judgement),
   };
   const fanOut: Pool<LeasedChunk> = new Pool({
     // As many as there can be sends, for a chunk may be one that hangs: how much is sent at a time is the gate's concern.

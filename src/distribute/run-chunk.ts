@@ -34,29 +34,36 @@ export type ChunkDeps = DeliverDeps & {
   readonly fanOuts: FanOutStore;
   /** Takes charge of an attempt that left its chunk: it settles like any catch-up attempt. */
   readonly adopt: (settling: Promise<void>) => void;
-  readonly settleDetached: (claim: OwnedClaim, judgement: Judgement) => Promise<void>;
+  /** Without a judgement it was cut short: the claim is given back. */
+  readonly settleDetached: (claim: OwnedClaim, judgement: Judgement | undefined) => Promise<void>;
   readonly nudgeCatchUp: () => void;
 };
 
 /**
  * Delivers a publication to the subscriptions of a chunk, and writes down how far it came as it goes. Resolves when
  * nothing is left, when the claim is lost, or, once `stopping` or when its lease covers no more sends, when nothing is in
- * flight; what is left is then still in the store's to-do list.
+ * flight; the chunk is then given back with what is left.
  */
 export async function runChunk(deps: ChunkDeps, leased: LeasedChunk, publication: Publication): Promise<void> {
   const run = new ChunkRun(deps, leased, publication);
   deps.stopping.addEventListener("abort", run.wake);
   try {
-    run.submitAll();
+    if (!deps.stopping.aborted) run.submitAll();
+    let last: Checkpoint;
     do {
       await run.wait();
       await run.leaveOverdue();
-    } while (await run.checkpoint());
+      last = await run.checkpoint();
+    } while (last === "more");
+    if (last === "left") await persist(deps.clock, deps.cut, () => deps.fanOuts.release(leased.chunk));
   } finally {
     run.withdrawAll();
     deps.stopping.removeEventListener("abort", run.wake);
   }
 }
+
+/** What comes after a checkpoint. `left`: we send no more, but somebody has to. `over`: nothing, or the claim is lost. */
+type Checkpoint = "more" | "left" | "over";
 
 class ChunkRun {
   readonly #deps: ChunkDeps;
@@ -130,15 +137,16 @@ class ChunkRun {
     }
   }
 
-  /** Writes what is new. Resolves to whether there is more to do. */
-  async checkpoint(): Promise<boolean> {
+  /** Writes what is new. */
+  async checkpoint(): Promise<Checkpoint> {
     const isIdle = this.#sends.settled === 0 && this.#sends.todo.size > 0;
-    if (isIdle && !this.#lease.isAging) return this.#goesOn();
+    if (isIdle && !this.#lease.isAging) return this.#goesOn() ? "more" : "left";
     const { report, troubled } = this.#sends.report(this.#clock.now());
     const kept = await this.#write(report);
     for (const origin of troubled) this.#deps.hosts.trouble(origin);
     if (report.behind.length > 0) this.#deps.nudgeCatchUp();
-    return kept === "kept" && report.left.length > 0 && this.#goesOn();
+    if (kept === "lost" || report.left.length === 0) return "over";
+    return this.#goesOn() ? "more" : "left";
   }
 
   async #write(report: ChunkReport): Promise<"kept" | "lost"> {
@@ -231,7 +239,6 @@ class ChunkRun {
   ): Promise<void> {
     const judgement = await answered;
     await recorded;
-    if (judgement === undefined) return;
     await this.#deps.settleDetached(
       { subscriptionId: recipient.subscriptionId, seq: this.#chunk.seq, token, origin },
       judgement,

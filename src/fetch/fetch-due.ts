@@ -15,11 +15,11 @@ export type FetchDueDeps = FetchDeps & {
 
 /**
  * Fetches a claimed topic (§6) and stores what came of it; new content becomes a publication in the same write. Cut
- * short by `signal`, it stays claimed and counts for nothing.
+ * short by `signal`, it counts for nothing and the claim is given back.
  */
 export async function fetchDue(deps: FetchDueDeps, claim: FetchClaim, signal: AbortSignal): Promise<void> {
   const answer = await fetchTopic(deps, claim, signal);
-  if (signal.aborted) return;
+  if (signal.aborted) return deps.topics.release(claim);
   const outcome = decideFetch(answer, claim, deps.clock.now());
   await persist(deps.clock, signal, () =>
     deps.topics.settleFetch(claim, outcome, deps.minIntervalMs, deps.clock.now()),

@@ -36,6 +36,9 @@ export interface FanOutStore {
    */
   checkpoint(chunk: ChunkClaim, report: ChunkReport, now: Date): Promise<"kept" | "lost">;
 
+  /** Give a chunk back with what it has left to do. No-op if the claim is lost. */
+  release(chunk: ChunkClaim): Promise<void>;
+
   /** Whether a later publication of the topic waits for this one to be done. */
   isLaterWaiting(key: PublicationKey): Promise<boolean>;
 

@@ -23,6 +23,9 @@ export interface IntentStore {
    */
   settleIntent(claim: IntentClaim, decision: IntentDecision, now: Date): Promise<boolean>;
 
+  /** Give a claim back as it was. No-op if it is lost. */
+  release(claim: IntentClaim): Promise<void>;
+
   /** Remove up to `limit` dropped intents older than `before`. Resolves to how many. */
   removeDropped(before: Date, limit: number): Promise<number>;
 }

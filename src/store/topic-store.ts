@@ -26,6 +26,9 @@ export interface TopicStore {
    */
   settleFetch(claim: FetchClaim, outcome: FetchOutcome, minIntervalMs: number, now: Date): Promise<boolean>;
 
+  /** Give a claim back: the topic is due as it was. No-op if the claim is lost. */
+  release(claim: FetchClaim): Promise<void>;
+
   /** Whether the topic's subscriptions are owed the newest publication or every one. `not_found` for an unknown URL. */
   setPolicy(url: string, policy: TopicPolicy): Promise<void>;
 

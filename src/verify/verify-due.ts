@@ -11,10 +11,10 @@ export type VerifyDueDeps = VerifyDeps & {
   readonly nudgeVerification: () => void;
 };
 
-/** One try at a claimed intent, and what it has led to, stored. Cut short by `signal`, it stays claimed. */
+/** One try at a claimed intent, and what it has led to, stored. Cut short by `signal`, the claim is given back. */
 export async function verifyDue(deps: VerifyDueDeps, intent: IntentClaim, signal: AbortSignal): Promise<void> {
   const decision = await verifyIntent(deps, intent, signal);
-  if (decision === undefined) return;
+  if (decision === undefined) return deps.intents.release(intent);
   await persist(deps.clock, signal, () => deps.intents.settleIntent(intent, decision, deps.clock.now()));
   deps.nudgeVerification();
   tell(deps.log, intent, decision);

@@ -16,6 +16,7 @@ import { describeOwnership } from "./ownership.ts";
 import { describeProbes } from "./probes.ts";
 import { describePublicationOrder } from "./publication-order.ts";
 import { describePublicationStore } from "./publication-store.ts";
+import { describeRelease } from "./release.ts";
 import { describeSettleIntent } from "./settle-intent.ts";
 import { describeSubscriptionStore } from "./subscription-store.ts";
 import type { OpenStore } from "./support.ts";
@@ -44,4 +45,5 @@ export function describeStore(open: OpenStore): void {
   describeCatchUpSettling(open);
   describeAttemptStore(open);
   describeOwnership(open);
+  describeRelease(open);
 }

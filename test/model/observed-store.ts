@@ -34,6 +34,7 @@ export function observeStore(store: Store, gate: Gate, ledger: Ledger, clock: Cl
             if (isSettled) ledger.publish(claim, outcome, now.getTime());
           },
         ),
+      release: (claim) => ask(() => topics.release(claim)),
       setPolicy: (...args) => ask(() => topics.setPolicy(...args)),
       removeIdle: (limit) => ask(() => topics.removeIdle(limit)),
     },
@@ -47,6 +48,7 @@ export function observeStore(store: Store, gate: Gate, ledger: Ledger, clock: Cl
             if (isSettled) ledger.apply(claim, decision, now);
           },
         ),
+      release: (claim) => ask(() => intents.release(claim)),
       removeDropped: (...args) => ask(() => intents.removeDropped(...args)),
     },
     subscriptions: {
@@ -79,6 +81,7 @@ export function observeStore(store: Store, gate: Gate, ledger: Ledger, clock: Cl
             ledger.checkpoint(chunk, report, written, now);
           },
         ),
+      release: (chunk) => ask(() => fanOuts.release(chunk)),
       isLaterWaiting: (key) => ask(() => fanOuts.isLaterWaiting(key)),
       progress: (key) => ask(() => fanOuts.progress(key)),
       removeDone: (...args) => ask(() => fanOuts.removeDone(...args)),

@@ -6,13 +6,14 @@ import { env } from "node:process";
 import { loadConfig } from "../../src/config.ts";
 import { createHub, type Overrides } from "../../src/hub.ts";
 import type { Store } from "../../src/store/store.ts";
+import { openTestDatabase, type TestDatabase } from "./test-database.ts";
 import { TestClock } from "./test-clock.ts";
 
 export type TestHub = AsyncDisposable & {
   readonly url: string;
   readonly clock: TestClock;
   readonly store: Store;
-  /** The database file. */
+  /** The database file, where there is one. */
   readonly file: string;
   /** POSTs a form to the hub URL; a list of pairs where order or repetition matters. */
   post(form: Readonly<Record<string, string>> | [string, string][]): Promise<Response>;
@@ -24,7 +25,7 @@ export type TestHub = AsyncDisposable & {
   drain(): Promise<void>;
   /** Moves the clock, then drains. */
   pass(ms: number): Promise<void>;
-  /** Ends the hub as SIGTERM does and opens it again on the same file. */
+  /** Ends the hub as SIGTERM does and opens it again on the same database. */
   restart(): Promise<void>;
 };
 
@@ -34,11 +35,19 @@ export type TestHubOptions = {
   readonly settings?: Readonly<Record<string, string>>;
   /** The workers run by themselves instead of by `drain`. */
   readonly running?: boolean;
+  /** On PostgreSQL, for several hubs to share. Absent: one of its own, a file unless CARILLON_TEST_STORE=postgres. */
+  readonly database?: Pick<TestDatabase, "url">;
   /** Absent: the operating system's resolver. */
   readonly resolve?: Overrides["resolve"];
 };
 
-/** A whole hub: real app, real database file, real loopback sockets, a clock the test holds. */
+const endLeases = ["topics", "intents", "chunks", "behind"]
+  .map((table) => `UPDATE ${table} SET lease_until = '-infinity' WHERE lease_until IS NOT NULL`)
+  .join(";");
+
+const isOnPostgres = env["CARILLON_TEST_STORE"] === "postgres";
+
+/** A whole hub: real app, real database, real loopback sockets, a clock the test holds. */
 export async function openTestHub(options: TestHubOptions = {}): Promise<TestHub> {
   const folder = await mkdtemp(join(tmpdir(), "carillon-test-"));
   const clock = new TestClock(options.now ?? new Date("2026-01-01T00:00:00Z"));
@@ -50,7 +59,9 @@ export async function openTestHub(options: TestHubOptions = {}): Promise<TestHub
     ...(resolve === undefined ? {} : { resolve }),
   };
   const file = join(folder, "carillon.db");
-  const config = loadConfig(environment(file, options.settings), []);
+  const own = options.database === undefined && isOnPostgres ? await openTestDatabase() : undefined;
+  const url = (options.database ?? own)?.url ?? `file:${file}`;
+  const config = loadConfig(environment(url, options.settings), []);
   let hub = createHub(config, overrides);
   await hub.start();
 
@@ -87,21 +98,24 @@ export async function openTestHub(options: TestHubOptions = {}): Promise<TestHub
     },
     async restart() {
       await hub[Symbol.asyncDispose]();
+      // What a test has claimed by hand is lost with the process.
+      await own?.connection.query(endLeases);
       hub = createHub(config, overrides);
       await hub.start();
     },
     async [Symbol.asyncDispose]() {
       await hub[Symbol.asyncDispose]();
+      await own?.[Symbol.asyncDispose]();
       await rm(folder, { recursive: true });
     },
   };
 }
 
-function environment(file: string, settings: Readonly<Record<string, string>> = {}): Record<string, string> {
+function environment(url: string, settings: Readonly<Record<string, string>> = {}): Record<string, string> {
   const given = Object.fromEntries(Object.entries(settings).map(([name, value]) => [`CARILLON_${name}`, value]));
   return {
     CARILLON_PORT: "0",
-    CARILLON_DATABASE_URL: `file:${file}`,
+    CARILLON_DATABASE_URL: url,
     CARILLON_ALLOW_CIDRS: "127.0.0.0/8",
     CARILLON_FETCH_MIN_INTERVAL_SECONDS: "0",
     CARILLON_LOG_LEVEL: "silent",

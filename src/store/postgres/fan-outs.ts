@@ -19,6 +19,7 @@ const byKey = sql(
      FROM fan_outs f LEFT JOIN chunks c ON c.topic_id = f.topic_id AND c.seq = f.seq
     WHERE f.topic_id = $1 AND f.seq = $2 GROUP BY f.topic_id, f.seq`,
 );
+const release = sql("UPDATE chunks SET owner = '', lease_until = '-infinity' WHERE id = $1 AND owner = $2");
 const removeDone = sql(
   `DELETE FROM fan_outs WHERE (topic_id, seq) IN
      (SELECT f.topic_id, f.seq FROM fan_outs f WHERE f.done_at < $1
@@ -40,6 +41,9 @@ export function createFanOuts(db: Database): FanOutStore {
       }
     },
     checkpoint: (chunk, report, now) => db.transact((session) => checkpoint(session, chunk, report, now, db.leaseMs)),
+    async release({ id, token }) {
+      await db.run(release, id, token);
+    },
     isLaterWaiting: async ({ topicId, seq }) => (await db.all(laterWaits, topicId, seq)).length > 0,
     progress: async ({ topicId, seq }) => (await db.all<FanOutProgress>(byKey, topicId, seq))[0],
     removeDone: (before, limit) => db.run(removeDone, before.getTime(), limit),

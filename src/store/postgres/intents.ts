@@ -12,6 +12,7 @@ import { sql } from "./statement.ts";
 const removeDropped = sql(
   "DELETE FROM intents WHERE id = ANY(ARRAY(SELECT id FROM intents WHERE dropped_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED))",
 );
+const release = sql("UPDATE intents SET owner = NULL, lease_until = NULL WHERE id = $1 AND owner = $2");
 
 export function createIntents(db: Database): IntentStore {
   const claim = createClaimDue<StoredIntent>(db, claimables.intents, db.leaseMs * 2);
@@ -28,6 +29,9 @@ export function createIntents(db: Database): IntentStore {
       return rows.map((row) => toIntentClaim(toIntentRow(row), token));
     },
     settleIntent: (intent, decision, now) => settle({ claim: intent, decision, now }),
+    async release({ id, token }) {
+      await db.run(release, id, token);
+    },
     removeDropped: (before, limit) => db.run(removeDropped, before.getTime(), limit),
   };
 }

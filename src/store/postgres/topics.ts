@@ -32,6 +32,7 @@ const settle = sql(
           last_seq = last_seq + $13::int
     WHERE id = $1 AND fetch_owner = $2 RETURNING id AS "topicId", last_seq AS seq, policy`,
 );
+const release = sql("UPDATE topics SET fetch_owner = NULL, lease_until = NULL WHERE id = $1 AND fetch_owner = $2");
 const setPolicy = sql("UPDATE topics SET policy = $2 WHERE md5(url) = md5($1::text) AND url = $1");
 const removeIdle = sql(
   `DELETE FROM topics WHERE id = ANY(ARRAY(
@@ -56,6 +57,9 @@ export function createTopics(db: Database): TopicStore {
       return rows.map((row) => toFetchClaim(row, token));
     },
     settleFetch: (fetch, outcome, minIntervalMs, now) => settleFetch(db, fetch, outcome, minIntervalMs, now),
+    async release({ topicId, token }) {
+      await db.run(release, topicId, token);
+    },
     async setPolicy(url, policy) {
       if ((await db.run(setPolicy, url, policy)) === 0)
         throw new HubError("not_found", `the topic ${url} is not known`);

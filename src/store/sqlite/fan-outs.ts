@@ -23,6 +23,7 @@ export function createFanOuts(db: Database): FanOutStore {
   const cut = createCutChunk(db);
   const reclaim = createReclaim(db);
   const checkpoint = createCheckpoint(db);
+  const release = connection.prepare("UPDATE chunks SET owner = NULL WHERE id = ? AND owner = ?");
   const laterWaits = connection.prepare("SELECT 1 FROM fan_outs WHERE topic_id = ? AND seq > ? AND done = 0");
   const byKey = connection.prepare<[number, number], ProgressRow>(
     "SELECT * FROM fan_outs WHERE topic_id = ? AND seq = ?",
@@ -40,6 +41,10 @@ export function createFanOuts(db: Database): FanOutStore {
         return chunk ? { kind: "chunk", chunk } : cut(except, now.getTime());
       }),
     checkpoint: (chunk, report, now) => write(() => checkpoint(chunk, report, now.getTime())),
+    release: ({ id, token }) =>
+      claim(() => {
+        release.run(id, token);
+      }),
     isLaterWaiting: ({ topicId, seq }) => read(() => laterWaits.get(topicId, seq) !== undefined),
     async progress({ topicId, seq }) {
       const row = byKey.get(topicId, seq);

@@ -8,11 +8,12 @@ import type { Database } from "./database.ts";
 import { claimables } from "./due-origins.ts";
 
 export function createIntents(db: Database): IntentStore {
-  const { connection, write } = db;
+  const { connection, write, claim } = db;
   const claimIntents = createClaimDue(db, { table: claimables.intents, toClaim: toIntentClaim });
   const removeDropped = connection.prepare(
     "DELETE FROM intents WHERE id IN (SELECT id FROM intents WHERE dropped_at < +? LIMIT +?)",
   );
+  const release = connection.prepare("UPDATE intents SET owner = NULL WHERE id = ? AND owner = ?");
   const add = createAddIntent(db);
   const settle = createSettleIntent(db);
 
@@ -20,6 +21,10 @@ export function createIntents(db: Database): IntentStore {
     addIntent: (intent, now) => write(() => add(intent, now)),
     claimIntents,
     settleIntent: (intent, decision, now) => write(() => settle(intent, decision, now)),
+    release: ({ id, token }) =>
+      claim(() => {
+        release.run(id, token);
+      }),
     removeDropped: (before, limit) => write(() => removeDropped.run(before.getTime(), limit).changes),
   };
 }

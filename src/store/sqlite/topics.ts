@@ -8,7 +8,7 @@ import { claimables } from "./due-origins.ts";
 import { createPublish } from "./publish.ts";
 
 export function createTopics(db: Database): TopicStore {
-  const { connection, write } = db;
+  const { connection, write, claim } = db;
   const byUrl = connection.prepare<[string], TopicRow>("SELECT * FROM topics WHERE url = ?");
   // It never puts off what is due already: a topic that is pinged all the time would wait for ever.
   const ping = connection.prepare(
@@ -29,6 +29,7 @@ export function createTopics(db: Database): TopicStore {
            AND NOT EXISTS (SELECT 1 FROM publications p WHERE p.topic_id = t.id)
            AND NOT EXISTS (SELECT 1 FROM fan_outs f WHERE f.topic_id = t.id) LIMIT +?)`,
   );
+  const release = connection.prepare("UPDATE topics SET fetch_owner = NULL WHERE id = ? AND fetch_owner = ?");
   const settle = createSettleFetch(db);
 
   return {
@@ -40,6 +41,10 @@ export function createTopics(db: Database): TopicStore {
       write(() => urls.filter((url) => ping.get({ url, minIntervalMs, now: now.getTime() }) !== undefined)),
     claimFetches,
     settleFetch: (fetch, outcome, minIntervalMs, now) => write(() => settle(fetch, outcome, minIntervalMs, now)),
+    release: ({ topicId, token }) =>
+      claim(() => {
+        release.run(topicId, token);
+      }),
     setPolicy: (url, policy) =>
       write(() => {
         if (setPolicy.run(policy, url).changes === 0) throw new HubError("not_found", `the topic ${url} is not known`);
