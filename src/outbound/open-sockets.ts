@@ -1,8 +1,8 @@
 import type { Socket } from "node:net";
 
 /**
- * The sockets that are open, from dial to 'close', and how much room is left. Idle ones count: a fan-out over thousands of
- * origins leaves one with each of them for seconds, and they use up the process's descriptors as others do.
+ * The sockets that are open, from dial to 'close', and how much room is left. Idle ones count: reads from thousands of origins,
+ * or two fan-outs over them in a row, leave one with each for seconds, and they use up the process's descriptors as others do.
  *
  * Guaranteed: as long as at most half of `max` exchanges are in flight, none finds the house full, whatever idle sockets hold.
  * - A socket stays open after an answer only if that exchange was given its connection, or dialled it, while less than

@@ -87,6 +87,8 @@ class PostPool {
   readonly #jobs: Deadlines<Job>;
   readonly #rests: Deadlines<PostLine>;
   readonly #idles: Deadlines<PostLine>;
+  /** Origins that left a connection free within the time for which one is kept. */
+  readonly #lately: Deadlines<string>;
   readonly #lines = new Map<PostLine, { readonly origin: string; job: Job | undefined }>();
   #isClosed = false;
 
@@ -98,6 +100,7 @@ class PostPool {
     this.#jobs = new Deadlines(clock, postWallClockMs, (job) => this.#callOff(job, overdue));
     this.#rests = new Deadlines(clock, restMs, (line) => line.close());
     this.#idles = new Deadlines(clock, idleMs, (line) => line.close());
+    this.#lately = new Deadlines(clock, idleMs, () => undefined);
   }
 
   post({ url, headers, body }: PostRequest): Promise<PostAnswer> {
@@ -119,7 +122,7 @@ class PostPool {
     this.#isClosed = true;
     for (const job of this.#jobs.items) this.#callOff(job, aborted);
     for (const line of this.#lines.keys()) line.close();
-    for (const deadlines of [this.#jobs, this.#rests, this.#idles]) deadlines.clear();
+    for (const deadlines of [this.#jobs, this.#rests, this.#idles, this.#lately]) deadlines.clear();
   }
 
   #assign(job: Job): void {
@@ -175,9 +178,13 @@ class PostPool {
     const at = this.#lines.get(line);
     if (at === undefined) return;
     at.job = undefined;
-    const { idle, waiting } = this.#at(at.origin);
+    const isMetAgain = this.#lately.has(at.origin);
+    this.#lately.add(at.origin);
+    const { open, idle, waiting } = this.#at(at.origin);
     const next = nextWaiting(waiting);
     if (next !== undefined) return this.#send(line, next);
+    // Policy: what is met once, and then for a while no more, gets no connection kept. Two that are open at a time are met again.
+    if (!isMetAgain && open === 1) return line.close();
     idle.push(line);
     this.#idles.add(line);
   }

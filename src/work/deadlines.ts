@@ -20,6 +20,11 @@ export class Deadlines<T> {
     return [...this.#due.keys()];
   }
 
+  /** It was added, and neither deleted nor has it fallen due since. */
+  has(item: T): boolean {
+    return this.#due.has(item);
+  }
+
   /** An item that is there already begins anew. */
   add(item: T): void {
     this.#due.delete(item);

@@ -6,6 +6,7 @@ import { systemClock } from "../../src/clock.ts";
 import type { Outbound, OutboundRequest, Poster, PostRequest } from "../../src/outbound/outbound.ts";
 import { createPoster, type PosterOptions } from "../../src/outbound/poster.ts";
 import { createOutbound, type OutboundOptions } from "../../src/outbound/undici-outbound.ts";
+import { until } from "../support/until.ts";
 import { testCertificate, testKey } from "./test-certificate.ts";
 
 export type Peer = AsyncDisposable & {
@@ -126,6 +127,17 @@ export function get(url: string, options: Partial<OutboundRequest> = {}): Outbou
 export function openPoster(options: Partial<PosterOptions> = {}): Poster {
   const limits = { connectionsPerOrigin: 4, maxSockets: 1_000 };
   return createPoster({ allowCidrs: ["127.0.0.0/8"], clock: systemClock, ...limits, ...options });
+}
+
+/**
+ * One POST, and the hub has closed its connection: of an origin that is met once none is kept. It is met again by whatever is
+ * answered in the next 4 s.
+ */
+export async function meet(poster: Poster, peer: Peer, url = peer.origin): Promise<void> {
+  const open = peer.open();
+  const answer = await poster.post(post(url));
+  if (answer.kind === "failed") throw new Error(answer.detail);
+  await until(() => peer.open() <= open);
 }
 
 export function post(url: string, body = "x", headers = ""): PostRequest {

@@ -2,7 +2,7 @@ import type { Socket } from "node:net";
 import { expect, test } from "vitest";
 import { TestClock } from "../support/test-clock.ts";
 import { turns, until } from "../support/until.ts";
-import { closed, openPeer, openPoliteHost, openPoster, openRawPeer, openSlowHost, post } from "./peers.ts";
+import { closed, meet, openPeer, openPoliteHost, openPoster, openRawPeer, openSlowHost, post } from "./peers.ts";
 
 const start = new Date("2026-01-01T00:00:00Z");
 const noContent = "HTTP/1.1 204 No Content\r\n\r\n";
@@ -94,10 +94,11 @@ test("POSTs in a row use one connection", async () => {
   await using peer = await openPoliteHost();
   await using poster = openPoster();
 
+  await meet(poster, peer, `${peer.origin}/met`);
   for (let i = 0; i < 5; i += 1) expect(await poster.post(post(`${peer.origin}/${i}`))).toEqual(answered(200));
 
-  expect(peer.connections()).toBe(1);
-  expect(peer.requests.map(({ url }) => url)).toEqual(["/0", "/1", "/2", "/3", "/4"]);
+  expect(peer.connections()).toBe(2);
+  expect(peer.requests.map(({ url }) => url)).toEqual(["/met", "/0", "/1", "/2", "/3", "/4"]);
 });
 
 test("no more connections are opened to an origin than allowed; the rest wait, and are served in turn", async () => {
@@ -128,16 +129,18 @@ test("an idle connection is closed after 4 s, and not before", async () => {
   });
   await using poster = openPoster({ clock });
 
+  await meet(poster, peer);
   for (let i = 0; i < 3; i += 1) {
     expect(await poster.post(post(peer.origin))).toEqual(answered(204));
     clock.advance(3999);
   }
-  expect(peer.connections()).toBe(1);
+  await until(turns(10));
+  expect([peer.connections(), peer.open()]).toEqual([2, 1]);
   clock.advance(1);
 
   for (const socket of sockets) await closed(socket);
   expect(await poster.post(post(peer.origin))).toEqual(answered(204));
-  expect(peer.connections()).toBe(2);
+  expect(peer.connections()).toBe(3);
 });
 
 test.each([
@@ -163,10 +166,11 @@ test.each([
   });
   await using poster = openPoster({ connectionsPerOrigin: 1 });
 
+  await meet(poster, peer);
   const answers = [await poster.post(post(peer.origin)), await poster.post(post(peer.origin))];
 
   expect(answers.map(({ kind }) => kind)).toEqual(["answered", "answered"]);
-  expect(peer.connections()).toBe(connections);
+  expect(peer.connections()).toBe(1 + connections);
 });
 
 test("what comes over a connection that was asked for nothing closes it", async () => {
@@ -177,24 +181,29 @@ test("what comes over a connection that was asked for nothing closes it", async 
   });
   await using poster = openPoster();
 
+  await meet(poster, peer);
   expect(await poster.post(post(peer.origin))).toEqual(answered(204));
-  sockets[0]?.write("HTTP/1.1 500 X\r\nContent-Length: 0\r\n\r\n");
+  await until(turns(10));
+  expect(peer.open()).toBe(1);
+  sockets[1]?.write("HTTP/1.1 500 X\r\nContent-Length: 0\r\n\r\n");
   for (const socket of sockets) await closed(socket);
 
   expect(await poster.post(post(peer.origin))).toEqual(answered(204));
-  expect(peer.connections()).toBe(2);
+  expect(peer.connections()).toBe(3);
 });
 
 test("an answer to half a request stands, and closes the connection", async () => {
   const { promise: arrived, resolve: accept } = Promise.withResolvers<Socket>();
   const size = 32 * 1024 * 1024;
   await using peer = await openRawPeer((socket) => {
+    if (peer.connections() === 1) return void socket.write(noContent);
     socket.pause();
     socket.write("HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n");
     accept(socket);
   });
   await using poster = openPoster();
 
+  await meet(poster, peer);
   expect(await poster.post({ url: peer.origin, headers: "", body: Buffer.alloc(size) })).toEqual(answered(413));
   const socket = await arrived;
   socket.resume();
@@ -220,15 +229,16 @@ test("a body that comes after its status line is read, and its connection is use
   await using peer = await openRawPeer((socket) => {
     sockets.push(socket);
     socket.on("data", () => socket.write(noContent));
-    socket.write("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhe");
+    socket.write(sockets.length === 1 ? noContent : "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhe");
   });
   await using poster = openPoster();
 
+  await meet(poster, peer);
   expect(await poster.post(post(peer.origin))).toEqual(answered(200));
-  sockets[0]?.write("llo");
+  sockets[1]?.write("llo");
   await until(turns(10));
   expect(await poster.post(post(peer.origin))).toEqual(answered(204));
-  expect(peer.connections()).toBe(1);
+  expect(peer.connections()).toBe(2);
 });
 
 test("POSTs from many places at once find each its own answer", async () => {

@@ -42,6 +42,25 @@ test("what was deleted does not fall due", () => {
   expect(deadlines.items).toEqual([]);
 });
 
+test("an item is there until it is deleted, cleared or due", () => {
+  const { clock, deadlines } = openDeadlines(100);
+  expect(deadlines.has("a")).toBe(false);
+
+  deadlines.add("a");
+  clock.advance(60);
+  for (const item of ["a", "b", "c"]) deadlines.add(item);
+  clock.advance(99);
+  expect(["a", "b", "c", "d"].map((item) => deadlines.has(item))).toEqual([true, true, true, false]);
+  deadlines.delete("b");
+  expect(["a", "b", "c"].map((item) => deadlines.has(item))).toEqual([true, false, true]);
+  clock.advance(1);
+  expect(["a", "b", "c"].map((item) => deadlines.has(item))).toEqual([false, false, false]);
+
+  deadlines.add("d");
+  deadlines.clear();
+  expect(deadlines.has("d")).toBe(false);
+});
+
 test("what is added again begins anew, behind the others", () => {
   const { clock, due, deadlines } = openDeadlines(100);
 
