@@ -147,11 +147,12 @@ export class Ledger {
     return member.claim;
   }
 
-  /** Given back unsent. */
+  /** Given back unsent, or cut short by the end of the process. */
   release({ subscriptionId, token }: Pick<CatchUpClaim, "subscriptionId" | "token">): void {
     const member = this.members.find(({ id }) => id === subscriptionId);
     if (member?.claim?.owner !== token) return;
-    this.insist(member.claim.post === "none", `${member.pair}: given back, but it was ${member.claim.post}`);
+    const { post } = member.claim;
+    this.insist(post === "none" || post === "cut", `${member.pair}: given back, but it was ${post}`);
     member.isHastened ||= member.claim.isEarly;
     member.claim = undefined;
   }
