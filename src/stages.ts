@@ -72,6 +72,7 @@ export function createStages(deps: StageDeps): Stages {
     bells.fetch.ring();
     ringLater();
   };
+  store.listen(() => bells.fanOut.ring());
   const verify = createVerification(deps, bells.verify, onError);
   const fetch = createFetching(deps, bells, nudgeFetch, onError);
   const { fanOut, catchUp, tendHosts } = createDelivery(deps, bells, onError);

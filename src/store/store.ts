@@ -31,6 +31,12 @@ export interface Store extends AsyncDisposable {
    */
   readonly leaseMs: number;
 
+  /**
+   * Calls `onNews` when another process has published something. At most once for each publication, sometimes for nothing, and
+   * not surely: whoever needs to know asks now and then. Never where no other process can use the store.
+   */
+  listen(onNews: () => void): void;
+
   /** Resolves when a row could be written just now; else rejects with `store_unavailable` and the reason. */
   assertWritable(now: Date): Promise<void>;
 }

@@ -164,6 +164,7 @@ export function observeStore(store: Store, gate: Gate, ledger: Ledger, clock: Cl
       trim: (...args) => ask(() => attempts.trim(...args)),
     },
     leaseMs: store.leaseMs,
+    listen: (onNews) => store.listen(onNews),
     assertWritable: (now) => ask(() => store.assertWritable(now)),
     [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
   };

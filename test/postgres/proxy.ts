@@ -5,7 +5,7 @@ export async function openProxy(url: string) {
   const target = new URL(url);
   const sockets = new Set<Socket>();
   let last: string | undefined;
-  const state = { isCut: false };
+  const state = { isCut: false, isDeaf: false };
   const server = createServer((client) => {
     if (state.isCut) return void client.destroy();
     const upstream = connect(Number(target.port), target.hostname);
@@ -18,7 +18,9 @@ export async function openProxy(url: string) {
         if (last === undefined) upstream.destroy();
       });
     }
-    upstream.on("data", (data) => client.write(data));
+    upstream.on("data", (data) => {
+      if (!state.isDeaf || !data.includes("carillon.public\0")) client.write(data);
+    });
     client.on("data", (data) => {
       upstream.write(data);
       if (last === undefined || !data.includes(last)) return;
@@ -40,6 +42,10 @@ export async function openProxy(url: string) {
     },
     set isCut(value: boolean) {
       state.isCut = value;
+    },
+    /** Nothing that nodes tell each other comes through. */
+    deafen() {
+      state.isDeaf = true;
     },
     cutAll() {
       for (const socket of sockets) socket.destroy();

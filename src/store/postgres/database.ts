@@ -1,8 +1,12 @@
+import { randomUUID } from "node:crypto";
+
 import pg from "pg";
 
 import { HubError } from "../../errors.ts";
 import { Fault, toHubError } from "./fault.ts";
 import { applyMigrations, type Migrations } from "./migrations.ts";
+import { type Listening, listenUntil } from "./listener.ts";
+import { channelOf, nodeSetting } from "./news.ts";
 import type { Session, Statement } from "./statement.ts";
 import { parseColumns } from "./parse-columns.ts";
 
@@ -29,6 +33,9 @@ export type Database = Session & {
   /** Has `close` wait for work that has not yet asked for a connection. */
   readonly track: (work: Promise<unknown>) => void;
 
+  /** Calls `onNews` when another node has told something, and whenever the connection that hears it was made. */
+  readonly listen: (onNews: () => void) => void;
+
   /** Ends the connections when nothing uses them any more. */
   readonly close: () => Promise<void>;
 };
@@ -40,7 +47,9 @@ const connectMs = 5000;
 
 /** Opens the database, and creates or migrates its schema. Throws `store_unavailable`, and leaves nothing open, when it cannot be used. */
 export async function openDatabase(url: string, options: PostgresOptions): Promise<Database> {
-  const pool = new pg.Pool(poolConfig(url, options));
+  const node = randomUUID();
+  const config = toConfig(url, options, node);
+  const pool = new pg.Pool(config);
   // A connection may break while nobody uses it, or between two statements: whoever asks it next is told.
   pool.on("error", () => undefined);
   pool.on("connect", (client) => client.on("error", () => undefined));
@@ -50,10 +59,12 @@ export async function openDatabase(url: string, options: PostgresOptions): Promi
     await pool.end();
     throw cause instanceof HubError ? cause : toHubError(new Fault(cause));
   }
-  return createDatabase(pool, options.leaseMs ?? defaultLeaseMs);
+  const listening = { config, channel: channelOf(options.schema ?? "public"), node };
+  return createDatabase(pool, options.leaseMs ?? defaultLeaseMs, listening);
 }
 
-function createDatabase(pool: pg.Pool, leaseMs: number): Database {
+function createDatabase(pool: pg.Pool, leaseMs: number, listening: Omit<Listening, "onNews">): Database {
+  const closing = new AbortController();
   const running = new Set<Promise<unknown>>();
   const track = (work: Promise<unknown>) => {
     const ended: Promise<unknown> = Promise.allSettled([work]).finally(() => running.delete(ended));
@@ -78,7 +89,11 @@ function createDatabase(pool: pg.Pool, leaseMs: number): Database {
       return use((client) => runTransaction(client, work, transaction), mayRerun);
     },
     track,
+    listen(onNews) {
+      track(listenUntil(closing.signal, { ...listening, onNews }));
+    },
     async close() {
+      closing.abort();
       while (running.size > 0) await Promise.all(running);
       await pool.end();
     },
@@ -165,7 +180,11 @@ async function ask(client: pg.PoolClient, query: pg.QueryConfig): Promise<pg.Que
  * leases do. A plan that was made while a table was short is kept while it grows to a million rows: none may read a table
  * from end to end, or gather and sort what an index has in order.
  */
-function poolConfig(url: string, { schema = "public", connections = 10, leaseMs = defaultLeaseMs }: PostgresOptions) {
+function toConfig(
+  url: string,
+  { schema = "public", connections = 10, leaseMs = defaultLeaseMs }: PostgresOptions,
+  node: string,
+) {
   const statementMs = Math.floor(leaseMs / 2);
   const settings = {
     search_path: `"${schema.replaceAll('"', '""')}"`,
@@ -173,6 +192,7 @@ function poolConfig(url: string, { schema = "public", connections = 10, leaseMs 
     enable_seqscan: "off",
     enable_bitmapscan: "off",
     jit: "off",
+    [nodeSetting]: node,
   };
   return {
     connectionString: url,

@@ -28,6 +28,7 @@ export async function openPostgresStore(url: string, options: PostgresOptions): 
     hosts: createHosts(db),
     attempts: createAttempts(db),
     leaseMs: db.leaseMs,
+    listen: db.listen,
     async assertWritable(now) {
       await db.run(beat, now.getTime());
     },

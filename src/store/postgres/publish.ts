@@ -1,4 +1,5 @@
 import type { Content } from "../../model/topic.ts";
+import { tellNews } from "./news.ts";
 import { type Session, sql } from "./statement.ts";
 
 /** A topic whose row this transaction has locked by numbering the publication. */
@@ -11,7 +12,7 @@ const stopCutting = sql(
 const insert = sql(
   `WITH publication AS (
      INSERT INTO publications (topic_id, seq, content_type, links, published_at, body) VALUES ($1, $2, $3, $4, $5, $6))
-   INSERT INTO fan_outs (topic_id, seq, start, cursor) VALUES ($1, $2, $7, $7)`,
+   INSERT INTO fan_outs (topic_id, seq, start, cursor) VALUES ($1, $2, $7, $7) RETURNING ${tellNews}`,
 );
 
 /**

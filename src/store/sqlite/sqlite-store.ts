@@ -26,6 +26,7 @@ export function openSqliteStore(file: string, migrationsFolder: string, options:
     hosts: createHosts(db),
     attempts: createAttempts(db),
     leaseMs: Infinity,
+    listen() {},
     assertWritable: (now) =>
       db.write(() => {
         beat.run({ at: now.getTime() });
