@@ -76,3 +76,33 @@ test("§7 the attempts of one origin say nothing of another: scheme and port cou
   observe(hosts, a, "unreachable", 1);
   expect([a, "http://a.example"].map((origin) => hosts.isShut(origin))).toEqual([true, false]);
 });
+
+test("§7 a host that another node has shut is shut here too, probed later than there, and open when it is there", () => {
+  const { clock, news, hosts } = openHosts();
+  const until = new Date(clock.now().getTime() + 30_000);
+  hosts.learn([{ origin: a, trips: 1, until }], new Set());
+  expect([hosts.isShut(a), news.unsaved.size]).toEqual([true, 0]);
+  clock.advance(30_000);
+  expect(hosts.probesDue(10)).toEqual([]);
+  const later = new Date(clock.now().getTime() + 60_000);
+  hosts.learn([{ origin: a, trips: 2, until: later }], new Set());
+  clock.advance(60_000);
+  expect(hosts.probesDue(10)).toEqual([]);
+  hosts.learn([{ origin: a, trips: 2, until: later }], new Set());
+  clock.advance(20_000); // the other node is gone
+  expect(hosts.probesDue(10)).toEqual([a]);
+  hosts.learn([], new Set());
+  expect(hosts.isShut(a)).toBe(false);
+});
+
+test("§7 what others tell changes nothing about a host that is probed, or whose news are not written yet", () => {
+  const { hosts, news } = openHosts([{ origin: a, trips: 1 }]);
+  hosts.probesDue(10);
+  hosts.beginProbe(a);
+  observe(hosts, b, "unreachable", 10);
+  hosts.learn([], news.unsaved);
+  expect([hosts.isShut(a), hosts.isShut(b)]).toEqual([true, true]);
+  hosts.settleProbe(a, "welcome");
+  hosts.learn([{ origin: a, trips: 1, until: new Date("2027-01-01T00:00:00Z") }], news.unsaved);
+  expect(hosts.isShut(a)).toBe(false);
+});

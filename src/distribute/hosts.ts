@@ -19,6 +19,10 @@ export type KnownHosts = {
 /** A pace that was not used for so long begins anew; it grows back within a few answers. */
 const forgetPaceMs = 10_000;
 const forgetMs = 60_000;
+/** Longer than an attempt and a round of tending: who has shut a host probes it, and others if that node is gone. */
+const othersFirstMs = 20_000;
+/** The same time, by wall clock and monotonic clock. */
+const sameMs = 1000;
 
 /** What this process knows of each origin (scheme, host, port): its pace, its breaker, and whether it is in trouble. */
 export class Hosts {
@@ -120,6 +124,21 @@ export class Hosts {
     return { origin, trips, until: new Date(this.#clock.now().getTime() + leftMs) };
   }
 
+  /**
+   * Takes in which breakers are open in the store, where other nodes write them too. What is `unsaved` is ours to tell, and so is
+   * how a probe of ours ends.
+   */
+  learn(stored: readonly ShutHost[], unsaved: ReadonlySet<string>): void {
+    const open = new Map(stored.map((host) => [host.origin, this.#recall(host)]));
+    const isOurs = (origin: string) => unsaved.has(origin) || this.#shut.get(origin)?.isProbing === true;
+    for (const origin of this.#shut.keys()) if (!open.has(origin) && !isOurs(origin)) this.#shut.delete(origin);
+    for (const [origin, { trips, untilMs }] of open) {
+      const knownMs = this.#shut.get(origin)?.breaker.untilMs ?? -Infinity;
+      if (isOurs(origin) || untilMs <= knownMs + sameMs) continue;
+      this.#keepShut(origin, { trips, untilMs: untilMs + othersFirstMs });
+    }
+  }
+
   /** Forgets origins that are not in use. */
   sweep(): void {
     const sinceMs = this.#clock.monotonicMs() - forgetMs;
@@ -149,10 +168,14 @@ export class Hosts {
   }
 
   #setShut(origin: string, breaker: OpenBreaker): void {
+    this.#keepShut(origin, breaker);
+    this.#news.changed(origin);
+  }
+
+  #keepShut(origin: string, breaker: OpenBreaker): void {
     this.#healths.delete(origin);
     this.#shut.set(origin, { breaker, isProbing: false });
     this.#nextProbeMs = Math.min(this.#nextProbeMs, breaker.untilMs);
-    this.#news.changed(origin);
   }
 
   /** The wall clock may have jumped while nobody looked: no pause is longer than the longest. */
