@@ -15,6 +15,7 @@ import { createStages, type Stages } from "./stages.ts";
 import type { Store } from "./store/store.ts";
 import { version } from "./version.ts";
 import { CleanupStack } from "./work/cleanup-stack.ts";
+import { within } from "./work/within.ts";
 import { drainWorkers, finishWorkers, runWorkers } from "./workers.ts";
 
 /** What a test may put in place of the real thing. */
@@ -43,6 +44,8 @@ export type Hub = AsyncDisposable & {
 
 /** Attempts that take longer are cut short when the hub ends. Leaves time to write down what was learnt. */
 const finishMs = 7000;
+/** A store that does not answer is waited for no longer: what could not be given back is others' when its lease is over. */
+const longestFinishMs = 8500;
 
 /** The composition root: the only place that sees every part. */
 export function createHub(config: Config, overrides: Overrides = {}): Hub {
@@ -129,8 +132,10 @@ async function openParts(given: Config, overrides: Overrides, stack: CleanupStac
     const timer = setTimeout(() => {
       cut.abort();
     }, finishMs);
-    await working;
-    await finishWorkers(stages.workers);
+    await within(
+      longestFinishMs,
+      working.then(() => finishWorkers(stages.workers)),
+    );
     clearTimeout(timer);
   };
   return {

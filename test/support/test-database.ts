@@ -11,10 +11,9 @@ export type TestDatabase = AsyncDisposable & {
 };
 
 export async function openTestDatabase(): Promise<TestDatabase> {
-  const server = inject("postgresUrl");
   const name = `test_${randomUUID().replaceAll("-", "")}`;
-  await ask(server, `CREATE DATABASE ${name}`);
-  const url = new URL(server);
+  await askServer(`CREATE DATABASE ${name}`);
+  const url = new URL(inject("postgresUrl"));
   url.pathname = `/${name}`;
   const connection = new pg.Client({ connectionString: url.href });
   // The server may be told to go, or to throw everybody out.
@@ -25,13 +24,14 @@ export async function openTestDatabase(): Promise<TestDatabase> {
     connection,
     async [Symbol.asyncDispose]() {
       await connection.end();
-      await ask(server, `DROP DATABASE ${name} WITH (FORCE)`);
+      await askServer(`DROP DATABASE ${name} WITH (FORCE)`);
     },
   };
 }
 
-async function ask(url: string, statement: string): Promise<void> {
-  const client = new pg.Client({ connectionString: url });
+/** What cannot be said to a database while one is connected to it. */
+export async function askServer(statement: string): Promise<void> {
+  const client = new pg.Client({ connectionString: inject("postgresUrl") });
   await client.connect();
   try {
     await client.query(statement);

@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import pg from "pg";
 
 import { HubError } from "../../errors.ts";
+import { within } from "../../work/within.ts";
 import { Fault, toHubError } from "./fault.ts";
 import { applyMigrations, type Migrations } from "./migrations.ts";
 import { type Listening, listenUntil } from "./listener.ts";
@@ -44,6 +45,10 @@ export const defaultLeaseMs = 30_000;
 const mostTries = 5;
 /** What comes in a hurry waits no longer for a connection. */
 const connectMs = 5000;
+/** Bounds the memory of what waits for a database that is slow: beyond, everybody is told to come again. */
+const mostWaiting = 1000;
+/** For statements under way at the end. What they were asked for may be done or not, as after a crash. */
+const closeMs = 1000;
 
 /** Opens the database, and creates or migrates its schema. Throws `store_unavailable`, and leaves nothing open, when it cannot be used. */
 export async function openDatabase(url: string, options: PostgresOptions): Promise<Database> {
@@ -94,8 +99,11 @@ function createDatabase(pool: pg.Pool, leaseMs: number, listening: Omit<Listenin
     },
     async close() {
       closing.abort();
-      while (running.size > 0) await Promise.all(running);
-      await pool.end();
+      const ended = async () => {
+        while (running.size > 0) await Promise.all(running);
+        await pool.end();
+      };
+      await within(closeMs, ended());
     },
   };
 }
@@ -121,13 +129,15 @@ async function withRetries<T>(
       client.release();
       return result;
     } catch (error) {
-      client.release(error instanceof Fault && error.isBroken);
+      client.release(error instanceof Fault && (error.isBroken || error.isReadOnly));
       if (!(error instanceof Fault) || tries === mostTries || !mayRerun(error)) throw toHubError(error);
     }
   }
 }
 
 async function connect(pool: pg.Pool): Promise<pg.PoolClient> {
+  if (pool.waitingCount >= mostWaiting)
+    throw new HubError("store_unavailable", "the database cannot be used: too many wait for it");
   try {
     return await pool.connect();
   } catch (cause) {

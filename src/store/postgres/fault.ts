@@ -22,6 +22,11 @@ export class Fault extends Error {
     this.isBroken = told === undefined || told.severity === "FATAL" || told.severity === "PANIC";
   }
 
+  /** The server takes no writes, or did not when the connection was made: another may. */
+  get isReadOnly(): boolean {
+    return this.sqlState === "25006";
+  }
+
   /** It undid the transaction, which may well succeed when run again. */
   get isRerunnable(): boolean {
     return rerunnable.test(this.sqlState);

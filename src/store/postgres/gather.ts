@@ -9,6 +9,8 @@ type Job<Item, Result> = {
 
 /** Written together. More would keep the first of them waiting. */
 const most = 500;
+/** Bounds the memory of what waits for a database that is slow: beyond, everybody is told to come again. */
+const mostWaiting = 10_000;
 
 /**
  * Writes one by one what is asked for, but all together that comes in one turn of the event loop or while the former
@@ -44,6 +46,8 @@ export function gather<Item, Result>(
 
   return (item) =>
     new Promise((resolve, reject) => {
+      if (waiting.length >= mostWaiting)
+        return reject(new HubError("store_unavailable", "the database cannot be used: too many wait for it"));
       waiting.push({ item, resolve, reject });
       if (isRunning) return;
       isRunning = true;

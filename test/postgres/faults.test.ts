@@ -1,0 +1,142 @@
+import { randomUUID } from "node:crypto";
+import { setTimeout } from "node:timers/promises";
+
+import { afterAll, expect, test } from "vitest";
+
+import { openPostgresStore } from "../../src/store/postgres/postgres-store.ts";
+import { migrationsFolder } from "../conformance/postgres-test-store.ts";
+import { intent, start, topic } from "../conformance/support.ts";
+import { openPublisher } from "../support/publisher.ts";
+import { openSubscriber } from "../support/subscriber.ts";
+import { askServer, openTestDatabase, type TestDatabase } from "../support/test-database.ts";
+import { openTestHub, type TestHub } from "../support/test-hub.ts";
+import { until } from "../support/until.ts";
+
+// Promise F: what the database cannot store is never said to be stored, and the hub recovers by itself.
+
+const role = `hub_${randomUUID().replaceAll("-", "")}`;
+
+afterAll(async () => {
+  await using database = await openTestDatabase();
+  await database.connection.query(`DROP ROLE IF EXISTS ${role}`);
+});
+
+/** As an operator sets it up: the hub's user owns the database and may do no more. */
+async function openOwnedDatabase() {
+  const database = await openTestDatabase();
+  const { connection } = database;
+  const { rows } = await connection.query<{ readonly name: string }>("SELECT current_database() AS name");
+  const name = rows[0]?.name ?? "";
+  await connection.query(`DROP ROLE IF EXISTS ${role}`);
+  await connection.query(`CREATE ROLE ${role} LOGIN PASSWORD 'hub'`);
+  await connection.query(`ALTER DATABASE ${name} OWNER TO ${role}`);
+  const url = new URL(database.url);
+  url.username = role;
+  url.password = "hub";
+  return { ...database, name, url: url.href };
+}
+
+async function throwOut({ connection }: Pick<TestDatabase, "connection">): Promise<void> {
+  await connection.query(
+    `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`,
+  );
+}
+
+type Owned = Awaited<ReturnType<typeof openOwnedDatabase>>;
+
+const faults = [
+  {
+    fault: "is restarted",
+    begin: ({ name }: Owned) => `ALTER DATABASE ${name} ALLOW_CONNECTIONS false`,
+    end: ({ name }: Owned) => `ALTER DATABASE ${name} ALLOW_CONNECTIONS true`,
+  },
+  {
+    fault: "has no connections left",
+    begin: () => `ALTER ROLE ${role} CONNECTION LIMIT 0`,
+    end: () => `ALTER ROLE ${role} CONNECTION LIMIT -1`,
+  },
+  {
+    fault: "takes no writes",
+    begin: ({ name }: Owned) => `ALTER DATABASE ${name} SET default_transaction_read_only = on`,
+    end: ({ name }: Owned) => `ALTER DATABASE ${name} RESET default_transaction_read_only`,
+  },
+];
+
+test.each(faults)("promise F: while the database $fault requests get 503, and afterwards all is well", async (one) => {
+  await using database = await openOwnedDatabase();
+  await using publisher = await openPublisher();
+  await using subscriber = await openSubscriber();
+  await using hub = await openTestHub({ database, running: true });
+  const feed = publisher.topic("/feed");
+  await hub.post({ "hub.mode": "subscribe", "hub.topic": feed, "hub.callback": subscriber.callback() });
+  await until(async () => (await hub.store.subscriptions.find(feed, subscriber.callback())) !== undefined);
+  publisher.serve("/feed", { body: "one" });
+
+  await askServer(one.begin(database));
+  await throwOut(database);
+  const asked = { "hub.topic": feed, "hub.callback": subscriber.callback("/2") };
+  const refused = await hub.post({ ...asked, "hub.mode": "subscribe" });
+  expect([refused.status, await refused.text()]).toEqual([
+    503,
+    "the hub cannot store anything just now; try again later\n",
+  ]);
+  expect((await hub.post({ "hub.mode": "publish", "hub.url": feed })).status).toBe(503);
+  const [ready, live] = await Promise.all(["/readyz", "/livez"].map((path) => fetch(new URL(path, hub.url))));
+  expect([ready?.status, live?.status]).toEqual([503, 200]);
+  await askServer(one.end(database));
+
+  await until(async () => (await fetch(new URL("/readyz", hub.url))).status === 200);
+  await untilAccepted(hub, { ...asked, "hub.mode": "subscribe" });
+  await untilAccepted(hub, { "hub.mode": "publish", "hub.url": feed });
+  await until(() => {
+    hub.clock.advance(500);
+    return subscriber.deliveries.length > 0;
+  });
+  expect(String(subscriber.deliveries[0]?.body)).toBe("one");
+});
+
+/** Each connection of the pool has to find out by itself. */
+async function untilAccepted(hub: TestHub, form: Readonly<Record<string, string>>): Promise<void> {
+  await until(async () => (await hub.post(form)).status < 300);
+}
+
+test("a database that does not answer keeps a bounded number waiting, and refuses the others at once", async () => {
+  await using database = await openTestDatabase();
+  const store = await openPostgresStore(database.url, { migrationsFolder, connections: 2 });
+  await database.connection.query("BEGIN; LOCK TABLE topics, intents IN ACCESS EXCLUSIVE MODE");
+  const reads = Array.from({ length: 1100 }, () => store.topics.find(topic));
+  const writes = Array.from({ length: 11_000 }, (_, i) =>
+    store.intents.addIntent(intent({ callback: `https://reader.example/${i}` }), start),
+  );
+  const settled = Promise.allSettled([Promise.allSettled(reads), Promise.allSettled(writes)]);
+  const refusedReads = await refusedAtOnce(reads);
+  const refusedWrites = await refusedAtOnce(writes);
+  await database.connection.query("COMMIT");
+  await settled;
+  expect(refusedReads.length).toBeGreaterThanOrEqual(90);
+  expect(refusedWrites.length).toBeGreaterThanOrEqual(1000);
+  for (const reason of [...refusedReads, ...refusedWrites]) expect(reason).toMatchObject({ code: "store_unavailable" });
+  await store.assertWritable(start);
+  await store[Symbol.asyncDispose]();
+});
+
+async function refusedAtOnce(asked: readonly Promise<unknown>[]): Promise<readonly unknown[]> {
+  const refused: unknown[] = [];
+  for (const one of asked) one.catch((error: unknown) => refused.push(error));
+  await setTimeout(200);
+  return [...refused];
+}
+
+test("promise E: a hub whose database does not answer ends within 10 s", async () => {
+  await using database = await openTestDatabase();
+  const hub = await openTestHub({ database, running: true });
+  await database.connection.query("BEGIN; LOCK TABLE topics, intents, chunks, fan_outs IN ACCESS EXCLUSIVE MODE");
+  const asked = hub.post({ "hub.mode": "publish", "hub.url": topic }).catch(() => undefined);
+  hub.clock.advance(500);
+  await setTimeout(100);
+  const begunMs = performance.now();
+  await hub[Symbol.asyncDispose]();
+  expect(performance.now() - begunMs).toBeLessThan(10_000);
+  await database.connection.query("COMMIT");
+  await asked;
+}, 20_000);
