@@ -1,3 +1,5 @@
+import { setTimeout as pause } from "node:timers/promises";
+
 import { type Clock, systemClock } from "./clock.ts";
 import type { Config } from "./config.ts";
 import { boundInFlight, boundSockets, shareSockets } from "./descriptor-budget.ts";
@@ -15,7 +17,6 @@ import { createStages, type Stages } from "./stages.ts";
 import type { Store } from "./store/store.ts";
 import { version } from "./version.ts";
 import { CleanupStack } from "./work/cleanup-stack.ts";
-import { within } from "./work/within.ts";
 import { drainWorkers, finishWorkers, runWorkers } from "./workers.ts";
 
 /** What a test may put in place of the real thing. */
@@ -132,10 +133,8 @@ async function openParts(given: Config, overrides: Overrides, stack: CleanupStac
     const timer = setTimeout(() => {
       cut.abort();
     }, finishMs);
-    await within(
-      longestFinishMs,
-      working.then(() => finishWorkers(stages.workers)),
-    );
+    const finished = working.then(() => finishWorkers(stages.workers));
+    await Promise.race([finished, pause(longestFinishMs, undefined, { ref: false })]);
     clearTimeout(timer);
   };
   return {

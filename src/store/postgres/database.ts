@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
+import { setTimeout } from "node:timers/promises";
 
 import pg from "pg";
 
 import { HubError } from "../../errors.ts";
-import { within } from "../../work/within.ts";
 import { Fault, toHubError } from "./fault.ts";
 import { applyMigrations, type Migrations } from "./migrations.ts";
 import { type Listening, listenUntil } from "./listener.ts";
@@ -103,7 +103,7 @@ function createDatabase(pool: pg.Pool, leaseMs: number, listening: Omit<Listenin
         while (running.size > 0) await Promise.all(running);
         await pool.end();
       };
-      await within(closeMs, ended());
+      await Promise.race([ended(), setTimeout(closeMs, undefined, { ref: false })]);
     },
   };
 }
