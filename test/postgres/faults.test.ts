@@ -104,7 +104,7 @@ test("a database that does not answer keeps a bounded number waiting, and refuse
   await using database = await openTestDatabase();
   const store = await openPostgresStore(database.url, { migrationsFolder, connections: 2 });
   await database.connection.query("BEGIN; LOCK TABLE topics, intents IN ACCESS EXCLUSIVE MODE");
-  const reads = Array.from({ length: 1100 }, () => store.topics.find(topic));
+  const reads = Array.from({ length: 5100 }, () => store.topics.find(topic));
   const writes = Array.from({ length: 11_000 }, (_, i) =>
     store.intents.addIntent(intent({ callback: `https://reader.example/${i}` }), start),
   );

@@ -46,7 +46,7 @@ const mostTries = 5;
 /** What comes in a hurry waits no longer for a connection. */
 const connectMs = 5000;
 /** Bounds the memory of what waits for a database that is slow: beyond, everybody is told to come again. */
-const mostWaiting = 1000;
+const mostWaiting = 5000;
 /** For statements under way at the end. What they were asked for may be done or not, as after a crash. */
 const closeMs = 1000;
 
