@@ -27,17 +27,17 @@ export class Pool<T> {
     const free = this.#deps.limit - this.#places;
     if (free <= 0) return 0;
     this.#places += free;
-    const claiming = this.#claim(free, now);
-    // Whoever waits for `idle` waits for this too; what it rejects with is for the caller of `step`.
-    this.#hold(claiming.then(ignore, ignore));
-    const items = await claiming;
+    const items = await this.#claim(free, now);
     for (const item of items) this.track(this.#work(item));
     return items.length;
   };
 
   /** Has `idle` wait for something that takes up no place. */
   track(work: Promise<void>): void {
-    this.#hold(work.catch(this.#deps.onError));
+    const running = work.catch(this.#deps.onError).finally(() => {
+      this.#running.delete(running);
+    });
+    this.#running.add(running);
   }
 
   get busy(): boolean {
@@ -52,13 +52,6 @@ export class Pool<T> {
   /** Resolves when nothing is in the works. */
   async idle(): Promise<void> {
     while (this.busy) await Promise.all(this.#running);
-  }
-
-  #hold(work: Promise<void>): void {
-    const running = work.finally(() => {
-      this.#running.delete(running);
-    });
-    this.#running.add(running);
   }
 
   async #claim(free: number, now: Date): Promise<readonly T[]> {
@@ -81,5 +74,3 @@ export class Pool<T> {
     }
   }
 }
-
-function ignore(): void {}
