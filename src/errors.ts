@@ -15,6 +15,11 @@ export class HubError extends Error {
   }
 }
 
+/** The store said that it cannot do it now: what was asked for may be asked for again. */
+export function isUnavailable(error: unknown): boolean {
+  return error instanceof HubError && error.code === "store_unavailable";
+}
+
 export type HubErrorCode =
   | "invalid_request"
   | "not_found"

@@ -17,10 +17,10 @@ import { judgeAttempt, type Judgement } from "./judge-attempt.ts";
 
 /** A subscriber that takes longer leaves the chunk, so that it holds nobody up. */
 const softDeadlineMs = 2000;
-/** What could not even start leaves a little later: it gets the places of those that take longer. */
-const unstartedMs = 2500;
 /** The same once a later publication of the topic waits. */
 const hurriedDeadlineMs = 250;
+/** What could not even start leaves a little later: it gets the places of those that take longer. */
+const unstartedMs = 2500;
 
 /** Should a checkpoint's moment be missed. */
 const longestWaitMs = 1000;

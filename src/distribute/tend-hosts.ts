@@ -15,8 +15,8 @@ export type TendHostsDeps = {
 const batch = 500;
 
 /**
- * Writes down which breakers are open, learns which others have opened and closed, and makes due what waits at origins that
- * are back, a batch of each at a time. What cannot be written stays to be written.
+ * Writes down which breakers are open, and makes due what waits at origins that are back, a batch of each at a time. What
+ * cannot be written stays to be written. When there is nothing of that to do, learns which breakers others have opened and closed.
  */
 export function createTendHosts(deps: TendHostsDeps): Step {
   return async (now) => {
@@ -24,8 +24,8 @@ export function createTendHosts(deps: TendHostsDeps): Step {
     // In this order: a crash in between leaves the origin shut, and its next probe hastens again.
     const hastened = await hastenDeliveries(deps, now);
     const saved = await saveBreakers(deps);
-    deps.hosts.learn(await deps.store.hosts.listShut(), deps.news.unsaved);
     if (saved + hastened > 0) deps.nudgeCatchUp();
+    else deps.hosts.learn(await deps.store.hosts.listShut(), deps.news.unsaved);
     return saved + hastened;
   };
 }

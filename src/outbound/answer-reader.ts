@@ -10,8 +10,8 @@ const mostLineBytes = 1024;
 
 /**
  * Reads one HTTP/1.1 answer (RFC 9112) to a request other than HEAD, as it comes in. Its head is kept; its body is counted, so
- * that one knows where it ends, and thrown away. Interim answers (1xx) are passed over, as many as fit into one head. Anything that two readers could
- * understand differently is an error.
+ * that one knows where it ends, and thrown away. Interim answers (1xx) are passed over, as many as fit into one head. Anything
+ * that two readers could understand differently is an error.
  */
 export class AnswerReader {
   readonly #mostBytes: number;

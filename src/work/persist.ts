@@ -1,5 +1,5 @@
 import type { Clock } from "../clock.ts";
-import { HubError } from "../errors.ts";
+import { isUnavailable } from "../errors.ts";
 import { Bell } from "./bell.ts";
 
 const pauseMs = 1000;
@@ -13,8 +13,7 @@ export async function persist<T>(clock: Clock, signal: AbortSignal, ask: () => P
     try {
       return await ask();
     } catch (error) {
-      const unavailable = error instanceof HubError && error.code === "store_unavailable";
-      if (!unavailable || signal.aborted) throw error;
+      if (!isUnavailable(error) || signal.aborted) throw error;
     }
     await new Bell(clock).wait(pauseMs, signal);
   }

@@ -4,7 +4,7 @@ import { setTimeout } from "node:timers/promises";
 import pg from "pg";
 
 import { HubError } from "../../errors.ts";
-import { Fault, toHubError } from "./fault.ts";
+import { Fault, tooManyWait, toHubError } from "./fault.ts";
 import { applyMigrations, type Migrations } from "./migrations.ts";
 import { type Listening, listenUntil } from "./listener.ts";
 import { channelOf, nodeSetting } from "./news.ts";
@@ -136,8 +136,7 @@ async function withRetries<T>(
 }
 
 async function connect(pool: pg.Pool): Promise<pg.PoolClient> {
-  if (pool.waitingCount >= mostWaiting)
-    throw new HubError("store_unavailable", "the database cannot be used: too many wait for it");
+  if (pool.waitingCount >= mostWaiting) throw tooManyWait();
   try {
     return await pool.connect();
   } catch (cause) {

@@ -46,6 +46,11 @@ export function toHubError(cause: unknown): unknown {
   return new HubError("store_unavailable", `the database cannot be used: ${cause.message}`, { cause });
 }
 
+/** What bounds the memory of requests that wait for a slow database. */
+export function tooManyWait(): HubError {
+  return new HubError("store_unavailable", "the database cannot be used: too many wait for it");
+}
+
 /** Whether it failed since somebody else held a lock for long. */
 export function isLockTimeout(error: unknown): boolean {
   return error instanceof HubError && error.cause instanceof Fault && error.cause.sqlState === "55P03";

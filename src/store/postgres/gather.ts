@@ -1,5 +1,6 @@
-import { HubError } from "../../errors.ts";
+import { isUnavailable } from "../../errors.ts";
 import type { Database } from "./database.ts";
+import { tooManyWait } from "./fault.ts";
 
 type Job<Item, Result> = {
   readonly item: Item;
@@ -46,15 +47,10 @@ export function gather<Item, Result>(
 
   return (item) =>
     new Promise((resolve, reject) => {
-      if (waiting.length >= mostWaiting)
-        return reject(new HubError("store_unavailable", "the database cannot be used: too many wait for it"));
+      if (waiting.length >= mostWaiting) return reject(tooManyWait());
       waiting.push({ item, resolve, reject });
       if (isRunning) return;
       isRunning = true;
       track(writeAll());
     });
-}
-
-function isUnavailable(error: unknown): boolean {
-  return error instanceof HubError && error.code === "store_unavailable";
 }

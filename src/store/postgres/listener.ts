@@ -1,3 +1,5 @@
+import { setTimeout } from "node:timers/promises";
+
 import pg from "pg";
 
 const pauseMs = 1000;
@@ -17,17 +19,17 @@ export type Listening = {
 export async function listenUntil(signal: AbortSignal, listening: Listening): Promise<void> {
   while (!signal.aborted) {
     await listenOnce(signal, listening);
-    await pause(signal);
+    await setTimeout(pauseMs, undefined, { signal }).catch(() => undefined);
   }
 }
 
 async function listenOnce(signal: AbortSignal, { config, channel, node, onNews }: Listening): Promise<void> {
   const client = new pg.Client(config);
-  const lost = new Promise<void>((resolve) => {
-    client.on("end", resolve);
-    client.on("error", () => resolve());
-    signal.addEventListener("abort", () => resolve(), { once: true });
-  });
+  const { promise: lost, resolve: lose } = Promise.withResolvers<void>();
+  const onLost = () => lose();
+  client.on("end", onLost);
+  client.on("error", onLost);
+  signal.addEventListener("abort", onLost);
   client.on("notification", ({ payload }) => {
     if (payload !== node) onNews();
   });
@@ -39,15 +41,6 @@ async function listenOnce(signal: AbortSignal, { config, channel, node, onNews }
   } catch {
     // Whoever asks the database hears of it.
   }
+  signal.removeEventListener("abort", onLost);
   await client.end().catch(() => undefined);
-}
-
-function pause(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, signal.aborted ? 0 : pauseMs);
-    signal.addEventListener("abort", () => {
-      clearTimeout(timer);
-      resolve();
-    });
-  });
 }

@@ -1,6 +1,6 @@
 import type SqliteDatabase from "better-sqlite3";
 
-import { HubError } from "../../errors.ts";
+import { HubError, isUnavailable } from "../../errors.ts";
 import type { Database } from "./database.ts";
 
 type Job = {
@@ -116,10 +116,6 @@ function runIsolated(job: Job, isolate: (run: () => void) => void): void {
     if (isUnavailable(error)) throw cause;
     job.error = error;
   }
-}
-
-function isUnavailable(error: unknown): boolean {
-  return error instanceof HubError && error.code === "store_unavailable";
 }
 
 /** A promise would run on after the transaction, outside of it. */
