@@ -11,4 +11,4 @@ test("the demo shows every step up to a verified signature, and ends by SIGINT w
   demo.signal("SIGINT");
   expect(await demo.ended).toEqual({ code: 0, complaint: "" });
   expect(demo.lines.at(-1)).toBe("The demo is over; its database is deleted");
-}, 30_000);
+});

@@ -8,7 +8,7 @@ import { startProgram } from "./program.ts";
 
 beforeAll(async () => {
   await promisify(execFile)("npm", ["run", "--silent", "build"]);
-}, 60_000);
+});
 
 test("the built program runs on PostgreSQL, tells no password, and ends by SIGTERM with 0", async () => {
   await using database = await openTestDatabase();

@@ -15,7 +15,7 @@ let folder = "";
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "carillon-serve-"));
   await promisify(execFile)("npm", ["run", "--silent", "build"]);
-}, 60_000);
+});
 
 afterAll(() => rm(folder, { recursive: true, force: true }));
 

@@ -55,7 +55,7 @@ test("promise E: a delivery that is cut short is made again by another node at o
   expect(subscriber.deliveries.map(({ body }) => body.toString())).toEqual(["one", "one"]);
   const ids = subscriber.deliveries.map(({ headers }) => headers["webhook-id"]);
   expect(new Set(ids).size).toBe(1);
-}, 20_000);
+});
 
 test("promise E: a verification and a fetch that are cut short are made by another node at once", async () => {
   await using database = await openTestDatabase();
@@ -80,4 +80,4 @@ test("promise E: a verification and a fetch that are cut short are made by anoth
   await another.drain();
   expect(await another.store.subscriptions.find(topic, `${peer.origin}/slow`)).toBeDefined();
   expect(await another.store.topics.find(topic)).toMatchObject({ lastSeq: 1 });
-}, 20_000);
+});

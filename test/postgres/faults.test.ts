@@ -139,4 +139,4 @@ test("promise E: a hub whose database does not answer ends within 10 s", async (
   expect(performance.now() - begunMs).toBeLessThan(10_000);
   await database.connection.query("COMMIT");
   await asked;
-}, 20_000);
+});

@@ -69,7 +69,7 @@ test("two processes share a fan-out; one is killed with -9, and the other goes o
     const ids = deliveries.map(({ headers, body }) => `${headers["webhook-id"]} ${body.toString()}`);
     expect(new Set(ids).size).toBe(new Set(bodies).size);
   }
-}, 25_000);
+});
 
 async function post(hub: HubProcess, form: Readonly<Record<string, string>>): Promise<void> {
   const { status } = await fetch(hub.url, { method: "POST", body: new URLSearchParams(form) });
