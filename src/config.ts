@@ -12,6 +12,10 @@ export type Config = {
   /** Serialised by URL, so it always ends in a path. Absent: http://localhost:PORT/, known once listening. */
   readonly publicUrl: string | undefined;
   readonly database: DatabaseAddress;
+  /** Absent: one is made at the first start, and kept beside the database. */
+  readonly adminToken: string | undefined;
+  /** Absent: the admin surface is on the port that all else is on. */
+  readonly adminPort: number | undefined;
   readonly allowCidrs: readonly string[];
   readonly leaseMinSeconds: number;
   readonly leaseDefaultSeconds: number;
@@ -62,8 +66,8 @@ export function loadConfig(env: Environment, argv: readonly string[]): Config {
   const result = settingsSchema.safeParse(textsToJudge(gathered));
   const faults = [...gathered.faults, ...(result.error?.issues ?? []).map((issue) => tellFault(issue, gathered))];
   if (!result.success || faults.length > 0) throw new SettingsError(faults);
-  const { databaseUrl, publicUrl, ...rest } = result.data;
-  return { ...rest, database: databaseUrl, publicUrl };
+  const { databaseUrl, publicUrl, adminToken, adminPort, ...rest } = result.data;
+  return { ...rest, database: databaseUrl, publicUrl, adminToken, adminPort };
 }
 
 /** Every setting as written, or what is used in its place, and where it comes from; never a password. Throws like loadConfig. */
@@ -91,5 +95,6 @@ function tellFault(issue: { path: PropertyKey[]; message: string }, { given }: G
 }
 
 function show(key: SettingKey, text: string): string {
+  if (key === "adminToken") return "***";
   return key === "databaseUrl" ? hidePassword(text) : text;
 }

@@ -9,9 +9,17 @@ export class HubError extends Error {
   override readonly name = "HubError";
   readonly code: HubErrorCode;
 
-  constructor(code: HubErrorCode, message: string, options?: ErrorOptions) {
+  /** When asking again makes sense, where that is known. */
+  readonly retryAfterSeconds: number | undefined;
+
+  constructor(
+    code: HubErrorCode,
+    message: string,
+    options: ErrorOptions & { readonly retryAfterSeconds?: number } = {},
+  ) {
     super(message, options);
     this.code = code;
+    this.retryAfterSeconds = options.retryAfterSeconds;
   }
 }
 
@@ -22,8 +30,10 @@ export function isUnavailable(error: unknown): boolean {
 
 export type HubErrorCode =
   | "invalid_request"
+  | "unauthorized"
   | "not_found"
   | "too_large"
   | "policy_forbidden"
   | "address_forbidden"
+  | "too_many_requests"
   | "store_unavailable";

@@ -13,11 +13,13 @@ export type HubAddress = {
 /** `publicUrl` may have a path: then the hub shares its host with other things, which may well be topics. */
 export function createHubAddress(
   publicUrl: string,
-  listening: { readonly host: string; readonly port: number },
+  listening: readonly { readonly host: string; readonly port: number }[],
 ): HubAddress {
   const { href, origin, pathname } = new URL(publicUrl);
   const base = href.endsWith("/") ? href : `${href}/`;
-  const local = new Set(["localhost", "127.0.0.1", "[::1]", listening.host].map((host) => `${host}:${listening.port}`));
+  const local = new Set(
+    listening.flatMap((at) => ["localhost", "127.0.0.1", "[::1]", at.host].map((host) => `${host}:${at.port}`)),
+  );
   const isPublic = (url: URL) =>
     url.origin === origin && (pathname === "/" || url.pathname === pathname || url.href.startsWith(base));
   return {

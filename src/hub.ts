@@ -1,14 +1,18 @@
 import { setTimeout as pause } from "node:timers/promises";
 
+import { openAdmin } from "./admin.ts";
+import type { AdminToken } from "./admin-token.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import type { Config } from "./config.ts";
 import { boundInFlight, boundSockets, shareSockets } from "./descriptor-budget.ts";
 import { openDeliveryPost } from "./delivery-post.ts";
 import type { HeaderPolicy } from "./distribute/delivery-headers.ts";
-import { createApp } from "./http/app.ts";
-import { listen, type Listening } from "./http/listen.ts";
+import { openFront } from "./front.ts";
+import type { Listening } from "./http/listen.ts";
 import { createHubAddress, type HubAddress } from "./hub-address.ts";
 import { createLog, type Log } from "./log.ts";
+import { countAttempts, countSettled } from "./metrics/count-work.ts";
+import { Counts } from "./metrics/counts.ts";
 import { readDescriptorLimit } from "./outbound/descriptor-limit.ts";
 import type { Resolve } from "./outbound/guarded-lookup.ts";
 import { createOutbound } from "./outbound/undici-outbound.ts";
@@ -38,6 +42,8 @@ export type Hub = AsyncDisposable & {
   /** The hub URL (§4); known once started. */
   readonly url: string;
   readonly listening: { readonly host: string; readonly port: number };
+  /** What opens the admin surface, and the port that it is on. */
+  readonly admin: { readonly token: AdminToken; readonly port: number };
   readonly store: Store;
   /** Steps the workers until nothing is due and nothing is in flight. */
   drain(): Promise<void>;
@@ -65,6 +71,9 @@ export function createHub(config: Config, overrides: Overrides = {}): Hub {
     get listening() {
       return get().listening;
     },
+    get admin() {
+      return get().admin;
+    },
     get store() {
       return get().store;
     },
@@ -80,6 +89,7 @@ export function createHub(config: Config, overrides: Overrides = {}): Hub {
 type RunningHub = AsyncDisposable & {
   readonly stages: Stages;
   readonly listening: Listening;
+  readonly admin: Hub["admin"];
   readonly store: Store;
   readonly drain: () => Promise<void>;
 };
@@ -97,7 +107,9 @@ async function startHub(config: Config, overrides: Overrides): Promise<RunningHu
 async function openParts(given: Config, overrides: Overrides, stack: CleanupStack): Promise<RunningHub> {
   const { clock = systemClock, log = createLog(given.logLevel), random = Math.random, resolve } = overrides;
   const { config, sockets } = fitDescriptors(given, log);
-  const store = stack.use(await openStore(config));
+  const counts = new Counts();
+  const store = countSettled(stack.use(await openStore(config)), counts);
+  const admin = await openAdmin(config, clock, store, counts);
   const door = doorOf(config);
   const ours = { ...door, userAgent: `Carillon/${version}`, clock, maxSockets: sockets.main };
   const outbound = stack.use(createOutbound({ ...ours, ...(resolve && { resolve }) }));
@@ -108,42 +120,48 @@ async function openParts(given: Config, overrides: Overrides, stack: CleanupStac
   let closePost: () => PromiseLike<void> = async () => {};
   stack.defer(async () => closePost());
   stack.defer(async () => finish());
-  const listening = stack.use(await listen(config.host, config.port, (request, env) => app.fetch(request, env)));
-  const address = createHubAddress(config.publicUrl ?? `http://localhost:${listening.port}/`, listening);
+  const { listening, adminListening, serve } = await openFront(config, admin, counts, stack);
+  const publicUrl = config.publicUrl ?? `http://localhost:${listening.port}/`;
+  const address = createHubAddress(publicUrl, [listening, adminListening]);
   stack.defer(async () => {
     stopping.abort();
   });
+  const poster = { ...door, maxSockets: sockets.thread };
+  const posting = { headers: headersOf(config, address), poster, resolve, clock, cut: signals.cut };
   const deliveries = openDeliveryPost({
+    ...posting,
     // A resolver that was put in place of the system's cannot cross threads.
     count: resolve === undefined ? config.deliveryThreads : 0,
-    headers: headersOf(config, address),
-    poster: { ...door, maxSockets: sockets.thread },
-    resolve,
-    clock,
-    cut: signals.cut,
     onError: (err) => log.error({ err }, "a delivery thread died; what it was sending is sent again"),
   });
   closePost = () => deliveries[Symbol.asyncDispose]();
-  const parts = { config, clock, log, random, store, outbound, post: deliveries.post, address };
+  const post = countAttempts(deliveries.post, clock, counts);
+  const parts = { config, clock, log, random, store, outbound, post, address };
   const stages = createStages({ ...parts, knownHosts: await listKnownHosts(store), signals });
-  const app = createApp({ steps: stages.hub, assertReady: () => store.assertWritable(clock.now()), log });
+  serve({ steps: stages.hub, assertReady: () => store.assertWritable(clock.now()), log });
   const working = overrides.manual ? Promise.resolve() : runWorkers(stages.workers, clock, log, stopping.signal);
 
-  finish = async () => {
-    const timer = setTimeout(() => {
-      cut.abort();
-    }, finishMs);
-    const finished = working.then(() => finishWorkers(stages.workers));
-    await Promise.race([finished, pause(longestFinishMs, undefined, { ref: false })]);
-    clearTimeout(timer);
-  };
+  finish = () =>
+    finishInTime(
+      working.then(() => finishWorkers(stages.workers)),
+      cut,
+    );
   return {
     stages,
     listening,
+    admin: { token: admin.token, port: adminListening.port },
     store,
     drain: () => drainWorkers(stages.workers, clock, stopping.signal),
     [Symbol.asyncDispose]: () => stack[Symbol.asyncDispose](),
   };
+}
+
+async function finishInTime(finished: Promise<void>, cut: AbortController): Promise<void> {
+  const timer = setTimeout(() => {
+    cut.abort();
+  }, finishMs);
+  await Promise.race([finished, pause(longestFinishMs, undefined, { ref: false })]);
+  clearTimeout(timer);
 }
 
 async function listKnownHosts({ hosts, behind }: Store) {

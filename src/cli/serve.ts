@@ -13,8 +13,8 @@ export async function serve(argv: readonly string[], { env, print, stopped }: Te
   const isNew = database.kind === "file" && !existsSync(database.path);
   await using hub = createHub(config);
   await hub.start();
-  const { url, listening } = hub;
-  for (const line of describeStart(config, { version, url, listening, isNew })) print(line);
+  const { url, listening, admin } = hub;
+  for (const line of describeStart(config, { version, url, listening, admin, isNew })) print(line);
   await aborted(stopped);
   print("stopping: what is in flight finishes or is handed back");
 }

@@ -36,6 +36,17 @@ export const shape = {
     )
     .prefault("file:data/carillon.db")
     .meta({ description: "what holds everything: a SQLite file, or postgres://… for several nodes" }),
+  adminToken: rules
+    .rule("at least 32 characters without white space", (text) => (/^\S{32,}$/.test(text) ? text : undefined))
+    .optional()
+    .meta({
+      description: "opens the admin surface (Authorization: Bearer TOKEN); made at the first start unless set",
+      shown: "kept in admin-token, beside the database",
+    }),
+  adminPort: rules
+    .wholeNumber(0, 65_535)
+    .optional()
+    .meta({ description: "moves the admin surface to a port of its own, at the same address; 0 takes any free one" }),
   allowCidrs: cidrs.prefault("").meta({
     description:
       "comma list of otherwise forbidden networks that topics and callbacks may live in; also opens names such as localhost when every address they resolve to lies inside",

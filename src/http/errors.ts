@@ -6,10 +6,12 @@ import type { HubError, HubErrorCode } from "../errors.ts";
 /** The one place where codes become statuses. */
 const statuses: Readonly<Record<HubErrorCode, ContentfulStatusCode>> = {
   invalid_request: 400,
+  unauthorized: 401,
   policy_forbidden: 403,
   address_forbidden: 403,
   not_found: 404,
   too_large: 413,
+  too_many_requests: 429,
   store_unavailable: 503,
 };
 
@@ -19,7 +21,8 @@ export function answerError(c: Context, error: HubError | undefined): Response {
   const code = error?.code ?? "internal";
   // What the store says names files of this machine.
   const detail = error && error.code !== "store_unavailable" ? error.message : sorry(status);
-  if (status === 503) c.header("Retry-After", "10");
+  const retryAfterSeconds = error?.retryAfterSeconds ?? (status === 503 ? 10 : undefined);
+  if (retryAfterSeconds !== undefined) c.header("Retry-After", String(retryAfterSeconds));
   if (!wantsJson(c.req.header("accept"))) return c.text(`${detail}\n`, status);
   return c.json({ title: code, status, code, detail }, status, { "Content-Type": "application/problem+json" });
 }

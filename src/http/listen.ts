@@ -8,6 +8,8 @@ import type { AppEnv } from "./app-env.ts";
 
 export type Listening = AsyncDisposable & { readonly host: string; readonly port: number };
 
+export type Answer = (request: Request, env: AppEnv["Bindings"]) => Response | Promise<Response>;
+
 /** How long a client may take, so that slow ones do not use up the sockets. Milliseconds. */
 const serverOptions = {
   headersTimeout: 10_000,
@@ -30,11 +32,7 @@ const safeHeaders = new Map([
 ]);
 
 /** Listens on `host` and `port` (0: any free one). Rejects when that cannot be had. Disposing ends open connections. */
-export async function listen(
-  host: string,
-  port: number,
-  fetch: (request: Request, env: AppEnv["Bindings"]) => Response | Promise<Response>,
-): Promise<Listening> {
+export async function listen(host: string, port: number, fetch: Answer): Promise<Listening> {
   const answer = getRequestListener(fetch);
   const server = createServer(serverOptions, (request, response) => {
     response.setHeaders(safeHeaders);

@@ -1,3 +1,4 @@
+import type { Figures } from "../model/figures.ts";
 import type { AttemptStore } from "./attempt-store.ts";
 import type { BehindStore } from "./behind-store.ts";
 import type { FanOutStore } from "./fan-out-store.ts";
@@ -36,6 +37,9 @@ export interface Store extends AsyncDisposable {
    * not surely: whoever needs to know asks now and then. Never where no other process can use the store.
    */
   listen(onNews: () => void): void;
+
+  /** How much there is of what. For a look now and then: it reads whole tables, though it holds up nobody. */
+  figures(): Promise<Figures>;
 
   /** Resolves when a row could be written just now; else rejects with `store_unavailable` and the reason. */
   assertWritable(now: Date): Promise<void>;

@@ -4,6 +4,7 @@ import { describeCatchUpSettling } from "./catch-up-settling.ts";
 import { describeCheckpoint } from "./checkpoint.ts";
 import { describeClaimLimits } from "./claim-limits.ts";
 import { describeFanOutStore } from "./fan-out-store.ts";
+import { describeFigures } from "./figures.ts";
 import { describeFetchClaims } from "./fetch-claims.ts";
 import { describeGiveUp } from "./give-up.ts";
 import { describeHasten } from "./hasten.ts";
@@ -46,4 +47,5 @@ export function describeStore(open: OpenStore): void {
   describeAttemptStore(open);
   describeOwnership(open);
   describeRelease(open);
+  describeFigures(open);
 }

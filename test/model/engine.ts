@@ -187,7 +187,7 @@ async function begin(file: string, gate: Gate, { ledger, peers, config, clock: w
     store,
     outbound,
     post: createPost(peers.posterOf(gate, clock, cut.signal), headers),
-    address: createHubAddress("http://hub.example/", { host: "127.0.0.1", port: 8080 }),
+    address: createHubAddress("http://hub.example/", [{ host: "127.0.0.1", port: 8080 }]),
     knownHosts,
     signals: { stopping: stopping.signal, cut: cut.signal },
   });

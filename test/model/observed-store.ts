@@ -163,6 +163,7 @@ export function observeStore(store: Store, gate: Gate, ledger: Ledger, clock: Cl
       newest: (...args) => ask(() => attempts.newest(...args)),
       trim: (...args) => ask(() => attempts.trim(...args)),
     },
+    figures: () => ask(() => store.figures()),
     leaseMs: store.leaseMs,
     listen: (onNews) => store.listen(onNews),
     assertWritable: (now) => ask(() => store.assertWritable(now)),

@@ -8,11 +8,20 @@ export type HubProcess = {
   end(signal: NodeJS.Signals): Promise<number | null>;
 };
 
+/** Set, so that none is kept beside the sources. */
+const adminToken = { CARILLON_ADMIN_TOKEN: "t".repeat(32) };
+
 /** A hub in a process of its own, as an operator runs it, so that it can be killed. `settings` are CARILLON_* without the prefix. */
 export async function startHubProcess(settings: Readonly<Record<string, string>>): Promise<HubProcess> {
   const given = Object.fromEntries(Object.entries(settings).map(([name, value]) => [`CARILLON_${name}`, value]));
   const child = spawn(process.execPath, ["src/main.ts", "serve"], {
-    env: { PATH: process.env["PATH"], CARILLON_PORT: "0", CARILLON_ALLOW_CIDRS: "127.0.0.0/8", ...given },
+    env: {
+      PATH: process.env["PATH"],
+      CARILLON_PORT: "0",
+      CARILLON_ALLOW_CIDRS: "127.0.0.0/8",
+      ...adminToken,
+      ...given,
+    },
     stdio: ["ignore", "pipe", "inherit"],
   });
   // Whatever becomes of the test, its hub does not outlive it.

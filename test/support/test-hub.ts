@@ -11,6 +11,7 @@ import { TestClock } from "./test-clock.ts";
 
 export type TestHub = AsyncDisposable & {
   readonly url: string;
+  readonly adminPort: number;
   readonly clock: TestClock;
   readonly store: Store;
   /** The database file, where there is one. */
@@ -72,6 +73,9 @@ export async function openTestHub(options: TestHubOptions = {}): Promise<TestHub
     get url() {
       return hub.url;
     },
+    get adminPort() {
+      return hub.admin.port;
+    },
     clock,
     file,
     get store() {
@@ -116,6 +120,8 @@ function environment(url: string, settings: Readonly<Record<string, string>> = {
   return {
     CARILLON_PORT: "0",
     CARILLON_DATABASE_URL: url,
+    // Not beside the sources, where there is no file to keep it with.
+    ...(url.startsWith("file:") ? {} : { CARILLON_ADMIN_TOKEN: "t".repeat(32) }),
     CARILLON_ALLOW_CIDRS: "127.0.0.0/8",
     CARILLON_FETCH_MIN_INTERVAL_SECONDS: "0",
     CARILLON_LOG_LEVEL: "silent",

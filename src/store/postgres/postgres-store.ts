@@ -3,6 +3,7 @@ import { createAttempts } from "./attempts.ts";
 import { createBehind } from "./behind.ts";
 import { openDatabase, type PostgresOptions } from "./database.ts";
 import { createFanOuts } from "./fan-outs.ts";
+import { createFigures } from "./figures.ts";
 import { createHosts } from "./hosts.ts";
 import { createIntents } from "./intents.ts";
 import { createPublications } from "./publications.ts";
@@ -27,6 +28,7 @@ export async function openPostgresStore(url: string, options: PostgresOptions): 
     behind: createBehind(db),
     hosts: createHosts(db),
     attempts: createAttempts(db),
+    figures: createFigures(db),
     leaseMs: db.leaseMs,
     listen: db.listen,
     async assertWritable(now) {

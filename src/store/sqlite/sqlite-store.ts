@@ -3,6 +3,7 @@ import { createAttempts } from "./attempts.ts";
 import { createBehind } from "./behind.ts";
 import { openDatabase, type SqliteOptions } from "./database.ts";
 import { createFanOuts } from "./fan-outs.ts";
+import { createFigures } from "./figures.ts";
 import { createHosts } from "./hosts.ts";
 import { createIntents } from "./intents.ts";
 import { createPublications } from "./publications.ts";
@@ -25,6 +26,7 @@ export function openSqliteStore(file: string, migrationsFolder: string, options:
     behind: createBehind(db),
     hosts: createHosts(db),
     attempts: createAttempts(db),
+    figures: createFigures(db),
     leaseMs: Infinity,
     listen() {},
     assertWritable: (now) =>

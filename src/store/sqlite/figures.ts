@@ -1,0 +1,51 @@
+import { setImmediate } from "node:timers/promises";
+
+import type { Figures } from "../../model/figures.ts";
+import type { Database } from "./database.ts";
+import { read } from "./group-commit.ts";
+
+/** Rows counted in one turn of the event loop, so that a large table holds up nobody. */
+const pageSize = 1000;
+
+type Page = { readonly rows: number; readonly sum: number; readonly last: number };
+
+/** Counts what is there. Each figure is true of its own moment. */
+export function createFigures({ connection }: Database): () => Promise<Figures> {
+  const pageOf = (table: string, key: string, summed: string) =>
+    connection.prepare<[number], Page>(
+      `SELECT count(*) AS rows, coalesce(sum(summed), 0) AS sum, max(key) AS last FROM
+         (SELECT ${key} AS key, ${summed} AS summed FROM ${table} WHERE ${key} > +? ORDER BY ${key} LIMIT ${pageSize})`,
+    );
+  const topicsPage = pageOf("topics", "id", "subscribers");
+  const pendingPage = pageOf("intents", "id", "dropped_at IS NULL");
+  const behindPage = pageOf("behind", "subscription_id", "next <= newest");
+  const shut = connection.prepare<[], { readonly count: number }>("SELECT count(*) AS count FROM hosts");
+  const oldest = connection.prepare<[], { readonly at: number | null }>(
+    `SELECT min(p.published_at) AS at FROM fan_outs f JOIN publications p USING (topic_id, seq) WHERE f.done = 0`,
+  );
+
+  return async () => {
+    const [{ count } = { count: 0 }, { at } = { at: null }] = await read(() => [shut.get(), oldest.get()]);
+    const topics = await addPages(topicsPage);
+    return {
+      topics: topics.rows,
+      subscriptions: topics.sum,
+      pending: (await addPages(pendingPage)).sum,
+      behind: (await addPages(behindPage)).sum,
+      openBreakers: count,
+      oldestUndoneAt: at === null ? undefined : new Date(at),
+    };
+  };
+}
+
+async function addPages(page: { get(after: number): Page | undefined }): Promise<Omit<Page, "last">> {
+  let total = { rows: 0, sum: 0 };
+  let after = 0;
+  for (;;) {
+    const { rows, sum, last } = (await read(() => page.get(after))) ?? { rows: 0, sum: 0, last: 0 };
+    total = { rows: total.rows + rows, sum: total.sum + sum };
+    if (rows < pageSize) return total;
+    after = last;
+    await setImmediate();
+  }
+}
