@@ -28,6 +28,26 @@ test("each falls due at its own time, in the order they were added", () => {
   ]);
 });
 
+test("what has less time left falls due before what was added earlier", () => {
+  const { clock, due, deadlines } = openDeadlines(100);
+
+  deadlines.add("a");
+  clock.advance(10);
+  deadlines.add("b", 80);
+  deadlines.add("c", 100);
+  deadlines.add("d");
+  expect(clock.waiting).toBe(1);
+  clock.advance(1000);
+
+  expect(due).toEqual([
+    ["c", 10],
+    ["b", 30],
+    ["a", 100],
+    ["d", 110],
+  ]);
+  expect(clock.waiting).toBe(0);
+});
+
 test("what was deleted does not fall due", () => {
   const { clock, due, deadlines } = openDeadlines(100);
 
@@ -154,6 +174,7 @@ test("whatever is added and deleted, what is left falls due on time", () => {
     kind: fc.constantFrom("add", "add", "delete", "advance"),
     item: fc.constantFrom("a", "b", "c", "d"),
     ms: fc.nat(60),
+    elapsedMs: fc.constantFrom(0, 0, 40, 70),
   });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
@@ -161,17 +182,17 @@ test("whatever is added and deleted, what is left falls due on time", () => {
       const left = new Map<string, number>();
       const expected: (readonly [string, number])[] = [];
       function fallDue(): void {
-        for (const [item, atMs] of left) {
+        for (const [item, atMs] of [...left].toSorted(([, a], [, b]) => a - b)) {
           if (atMs > clock.monotonicMs()) continue;
           expected.push([item, atMs]);
           left.delete(item);
         }
       }
-      for (const { kind, item, ms } of steps) {
+      for (const { kind, item, ms, elapsedMs } of steps) {
         if (kind === "add") {
-          deadlines.add(item);
+          deadlines.add(item, elapsedMs);
           left.delete(item);
-          left.set(item, clock.monotonicMs() + 100);
+          left.set(item, clock.monotonicMs() + 100 - elapsedMs);
         } else if (kind === "delete") {
           deadlines.delete(item);
           left.delete(item);
