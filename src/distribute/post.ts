@@ -7,8 +7,17 @@ import { attemptLines, type HeaderPolicy, publicationHeaders } from "./delivery-
 /** Whom a delivery is for, and how it is signed for them. */
 export type Addressee = Omit<Recipient, "generation">;
 
-/** Signs and sends one delivery (§7, §7.1), as the `attempt`-th (1-based), begun at `at`. */
-export type Post = (publication: Publication, recipient: Addressee, attempt: number, at: Date) => Promise<PostAnswer>;
+/**
+ * Signs and sends one delivery (§7, §7.1), as the `attempt`-th (1-based), begun at `at`. Of its wall clock `elapsedMs` may have
+ * gone by since; absent: nothing.
+ */
+export type Post = (
+  publication: Publication,
+  recipient: Addressee,
+  attempt: number,
+  at: Date,
+  elapsedMs?: number,
+) => Promise<PostAnswer>;
 
 /** Posts from this thread. The status line settles it: redirects are not followed and the body is ignored. */
 export function createPost(poster: Poster, policy: HeaderPolicy): Post {
@@ -23,10 +32,10 @@ export function createPost(poster: Poster, policy: HeaderPolicy): Post {
     return made;
   }
 
-  return (publication, recipient, attempt, at) => {
+  return (publication, recipient, attempt, at, elapsedMs = 0) => {
     const lines = sharedLines(publication);
     if (typeof lines !== "string") return Promise.resolve(lines);
     const headers = lines + attemptLines(publication, recipient, attempt, at, policy);
-    return poster.post({ url: recipient.callback, headers, body: publication.body });
+    return poster.post({ url: recipient.callback, headers, body: publication.body, elapsedMs });
   };
 }

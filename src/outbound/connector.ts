@@ -7,6 +7,7 @@ import { refusePort } from "./blocked-ports.ts";
 import { describeTls, OutboundError } from "./failure.ts";
 import { guardedLookup, type Resolve } from "./guarded-lookup.ts";
 import type { OpenSockets } from "./open-sockets.ts";
+import { overLimit } from "./outbound.ts";
 
 export type ConnectorOptions = {
   readonly guard: AddressGuard;
@@ -46,9 +47,10 @@ export function createConnector({
     if (refused !== undefined) return queueMicrotask(() => callback(refused, null));
 
     let done = false;
+    const untilMs = clock.monotonicMs() + connectLimitMs;
     const socket = dial(options, settle);
     sockets.add(socket);
-    const callOffLimit = clock.after(connectLimitMs, () => settle(overLimit()));
+    const callOffLimit = clock.after(connectLimitMs, () => settle(tooSlow(clock.monotonicMs() - untilMs)));
     connecting.add(stop);
 
     function stop(): void {
@@ -147,8 +149,9 @@ function handshakeFailure(error: Error): OutboundError {
   return new OutboundError("tls", `TLS failed: ${describeTls(error)}`, { cause: error });
 }
 
-function overLimit(): OutboundError {
-  return new OutboundError("timeout", `no connection within ${connectLimitMs / 1000} s`);
+function tooSlow(lateMs: number): OutboundError {
+  const { reason, detail } = overLimit(`no connection within ${connectLimitMs / 1000} s`, lateMs);
+  return new OutboundError(reason, detail);
 }
 
 function calledOff(): OutboundError {

@@ -1,7 +1,7 @@
 import type { Dispatcher } from "undici";
 import { type BodySink, createBodySink } from "./body-sink.ts";
-import { failed, failureOf } from "./failure.ts";
-import type { OutboundAnswer, OutboundFailure, OutboundRequest } from "./outbound.ts";
+import { failed, type Failed, failureOf } from "./failure.ts";
+import type { OutboundAnswer, OutboundRequest } from "./outbound.ts";
 
 type Controller = Dispatcher.DispatchController;
 type IncomingHeaders = Readonly<Record<string, string | string[] | undefined>>;
@@ -25,9 +25,9 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 
   /** Ends it from our side (wall clock, signal) and closes its socket. Late or repeated: nothing happens. */
-  stop(reason: OutboundFailure, detail: string): void {
+  stop(answer: Failed): void {
     if (this.#isOver) return;
-    this.#finish(failed(reason, detail));
+    this.#finish(answer);
     this.#cut();
   }
 

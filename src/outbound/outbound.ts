@@ -67,12 +67,33 @@ export type PostRequest = {
   readonly headers: string;
   /** Sent with Content-Length, never copied. */
   readonly body: Buffer;
+  /** What has gone by of its wall clock already. */
+  readonly elapsedMs?: number;
 };
 
-/** Never rejects: what a peer does is data. Disposing ends what is on its way as `aborted`, and so what comes later. */
+/**
+ * Never rejects: what a peer does is data. Nothing is sent once its wall clock is over, however long the process stood still in
+ * between. Disposing ends what is on its way as `aborted`, and so what comes later.
+ */
 export interface Poster extends AsyncDisposable {
   post(request: PostRequest): Promise<PostAnswer>;
 }
 
 /** From the start (name resolution included) to the status line (DESIGN 6). */
 export const postWallClockMs = 15_000;
+
+/** No turn of the event loop is as long. */
+const mostLateMs = 1000;
+
+/**
+ * What is answered where nothing came within a limit. Policy: if the hub itself notices so much too late, because its process was
+ * stopped or had no processor, that is a fault of its own: the answer may have been there all the time.
+ */
+export function overLimit(told: string, lateMs: number): Extract<PostAnswer, { kind: "failed" }> {
+  if (lateMs <= mostLateMs) return { kind: "failed", reason: "timeout", detail: told };
+  return {
+    kind: "failed",
+    reason: "exhausted",
+    detail: `the hub itself stood still for ${Math.round(lateMs / 1000)} s`,
+  };
+}

@@ -8,7 +8,7 @@ import { createConnector } from "./connector.ts";
 import { failed, failureOf } from "./failure.ts";
 import { type Resolve, resolveBySystem } from "./guarded-lookup.ts";
 import { createOpenSockets, type OpenSockets } from "./open-sockets.ts";
-import { type PostAnswer, type Poster, type PostRequest, postWallClockMs } from "./outbound.ts";
+import { overLimit, type PostAnswer, type Poster, type PostRequest, postWallClockMs } from "./outbound.ts";
 import { parseTarget, type Target } from "./parse-target.ts";
 import { PostLine } from "./post-line.ts";
 
@@ -67,6 +67,8 @@ type Job = {
   readonly head: string;
   readonly body: Buffer;
   readonly resolve: (answer: PostAnswer) => void;
+  /** The end of its wall clock, monotonic. */
+  readonly untilMs: number;
   isOver: boolean;
   /** It was sent over a connection that had gone stale. */
   isAgain: boolean;
@@ -77,7 +79,6 @@ type Job = {
 type Origin = { open: number; readonly idle: PostLine[]; readonly waiting: Job[] };
 
 const aborted = failed("aborted", "called off by the hub");
-const overdue = failed("timeout", `not done within ${postWallClockMs / 1000} s`);
 
 class PostPool {
   readonly #options: PosterOptions;
@@ -97,20 +98,22 @@ class PostPool {
     this.#sockets = sockets;
     this.#connect = connect;
     const { clock } = options;
-    this.#jobs = new Deadlines(clock, postWallClockMs, (job) => this.#callOff(job, overdue));
+    this.#jobs = new Deadlines(clock, postWallClockMs, (job) => this.#callOff(job, this.#overdue(job)));
     this.#rests = new Deadlines(clock, restMs, (line) => line.close());
     this.#idles = new Deadlines(clock, idleMs, (line) => line.close());
     this.#lately = new Deadlines(clock, idleMs, () => undefined);
   }
 
-  post({ url, headers, body }: PostRequest): Promise<PostAnswer> {
+  post({ url, headers, body, elapsedMs = 0 }: PostRequest): Promise<PostAnswer> {
     if (this.#isClosed) return Promise.resolve(aborted);
     return new Promise((resolve) => {
       try {
         const target = parseTarget(url);
         const head = `POST ${target.path} HTTP/1.1\r\nhost: ${target.host}\r\n${headers}`;
-        const job: Job = { target, head, body, resolve, isOver: false, isAgain: false, line: undefined };
-        this.#jobs.add(job);
+        const untilMs = this.#options.clock.monotonicMs() + postWallClockMs - elapsedMs;
+        const job: Job = { target, head, body, resolve, untilMs, isOver: false, isAgain: false, line: undefined };
+        if (this.#isLate(job)) return this.#settle(job, this.#overdue(job));
+        this.#jobs.add(job, elapsedMs);
         this.#assign(job);
       } catch (error) {
         resolve(failureOf(error));
@@ -156,7 +159,12 @@ class PostPool {
     });
   }
 
+  /** What waited while the process stood still is found here before its timer fires. */
   #send(line: PostLine, job: Job): void {
+    if (this.#isLate(job)) {
+      this.#settle(job, this.#overdue(job));
+      return line.close();
+    }
     this.#idles.delete(line);
     const at = this.#lines.get(line);
     if (at !== undefined) at.job = job;
@@ -218,6 +226,14 @@ class PostPool {
     const next = nextWaiting(at.waiting);
     if (next !== undefined) this.#dial(next, at);
     else if (at.open === 0) this.#origins.delete(origin);
+  }
+
+  #isLate({ untilMs }: Job): boolean {
+    return this.#options.clock.monotonicMs() >= untilMs;
+  }
+
+  #overdue({ untilMs }: Job): PostAnswer {
+    return overLimit(`not done within ${postWallClockMs / 1000} s`, this.#options.clock.monotonicMs() - untilMs);
   }
 
   #callOff(job: Job, answer: PostAnswer): void {

@@ -7,7 +7,7 @@ import { Exchange } from "./exchange.ts";
 import { failed, failureOf } from "./failure.ts";
 import { type Resolve, resolveBySystem } from "./guarded-lookup.ts";
 import { createOpenSockets, type OpenSockets } from "./open-sockets.ts";
-import type { Outbound, OutboundAnswer, OutboundRequest } from "./outbound.ts";
+import { type Outbound, type OutboundAnswer, type OutboundRequest, overLimit } from "./outbound.ts";
 import { parseUrl } from "./parse-target.ts";
 import { requestHeaders } from "./request-headers.ts";
 import { requestTarget } from "./request-target.ts";
@@ -104,11 +104,12 @@ function dispatch(door: Door, request: OutboundRequest, options: Agent.DispatchO
   return new Promise((resolve) => {
     const settle = (answer: OutboundAnswer) => settleLater(resolve, answer, door.sockets.isCrowded);
     const running = new Exchange(request, settle, release);
-    const seconds = request.wallClockMs / 1000;
-    const callOffClock = door.clock.after(request.wallClockMs, () =>
-      running.stop("timeout", `not done within ${seconds} s`),
-    );
-    const stopListening = door.onAbort(request.signal, () => running.stop("aborted", "called off by the hub"));
+    const untilMs = door.clock.monotonicMs() + request.wallClockMs;
+    const callOffClock = door.clock.after(request.wallClockMs, () => {
+      const told = `not done within ${request.wallClockMs / 1000} s`;
+      running.stop(overLimit(told, door.clock.monotonicMs() - untilMs));
+    });
+    const stopListening = door.onAbort(request.signal, () => running.stop(failed("aborted", "called off by the hub")));
     door.agent.dispatch(options, running);
 
     function release(): void {

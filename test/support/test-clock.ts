@@ -47,6 +47,11 @@ export class TestClock implements Clock {
     this.#elapsedMs = end;
   }
 
+  /** As when the process is stopped: both times move on by `ms`, and what falls due fires with the next `advance`, so much too late. */
+  standStill(ms: number): void {
+    this.#elapsedMs += ms;
+  }
+
   #nextDue(end: number): Timer | undefined {
     let next: Timer | undefined;
     for (const timer of this.#timers) if (timer.at <= end && (next === undefined || timer.at < next.at)) next = timer;
