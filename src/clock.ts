@@ -1,3 +1,5 @@
+import { hrtime } from "node:process";
+
 /** Time as the hub sees it. Tests hold one that they move; everything that waits or dates a row takes it from here. */
 export interface Clock {
   /** Wall time: dates, leases, due times. */
@@ -10,9 +12,13 @@ export interface Clock {
   after(ms: number, fire: () => void): () => void;
 }
 
+/** Its monotonic time is the same in all threads of the process. */
 export const systemClock: Clock = {
   now: () => new Date(),
-  monotonicMs: () => performance.now(),
+  monotonicMs() {
+    const [seconds, nanoseconds] = hrtime();
+    return seconds * 1000 + nanoseconds / 1e6;
+  },
   after(ms, fire) {
     const timer = setTimeout(fire, ms);
     return () => {

@@ -1,11 +1,18 @@
 import { createHmac } from "node:crypto";
-import { Worker } from "node:worker_threads";
+import { once } from "node:events";
+import { MessageChannel, Worker } from "node:worker_threads";
 
 import { expect, test } from "vitest";
 
+import { systemClock } from "../src/clock.ts";
 import { DeliveryThreads } from "../src/distribute/delivery-threads.ts";
+import type { HeaderPolicy } from "../src/distribute/delivery-headers.ts";
+import { createPost } from "../src/distribute/post.ts";
+import { serveOrders } from "../src/distribute/serve-orders.ts";
+import type { Orders, PostOrder } from "../src/distribute/thread-messages.ts";
 import type { Publication } from "../src/model/publication.ts";
 import type { Recipient } from "../src/model/subscription.ts";
+import { openPoliteHost, openPoster, openSlowHost } from "./outbound/peers.ts";
 import type { Behaviour } from "./support/subscriber.ts";
 import { openSubscriber } from "./support/subscriber.ts";
 import { openTestHub } from "./support/test-hub.ts";
@@ -21,7 +28,7 @@ const settings = {
     ourUrls: ["https://hub.example/"],
     userAgent: "Carillon/test",
     signatures: { fallback: "sha256", byHost: [] },
-  },
+  } satisfies HeaderPolicy,
   poster: { allowCidrs: ["127.0.0.0/8"], connectionsPerOrigin: 64, maxSockets: 1000 },
 };
 const publication: Publication = {
@@ -58,7 +65,8 @@ async function openThreads(count: number, receive?: Behaviour["receive"]) {
     errors,
     clock,
     cut,
-    post: (path = "/", version = publication) => threads.post(version, recipient(subscriber.callback(path)), 1, now),
+    post: (path = "/", version = publication) =>
+      threads.post(version, recipient(new URL(path, subscriber.origin).href), 1, now),
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   };
 }
@@ -113,6 +121,40 @@ test("what a thread was sending when it died is sent again by another, as the sa
   expect(new Set(ids).size).toBe(1);
   expect(opened.errors).toHaveLength(1);
   expect(await opened.post()).toMatchObject({ kind: "answered", status: 204 });
+});
+
+test("what is sent again has what is left of its wall clock, so that no other node sends it meanwhile", async () => {
+  await using peer = await openSlowHost();
+  await using opened = await openThreads(1);
+  const posted = opened.post(peer.origin);
+  await until(() => peer.waiting.length === 1);
+  opened.clock.advance(12_500);
+  await opened.workers[0]?.terminate();
+  await until(() => peer.waiting.length === 2);
+  const startedMs = performance.now();
+  await until(() => peer.open() === 0);
+  expect(performance.now() - startedMs).toBeLessThan(10_000);
+  expect(await posted).toMatchObject({ kind: "failed", reason: "timeout" });
+});
+
+test("what lay before a thread while the process stood still is not sent", async () => {
+  await using peer = await openPoliteHost();
+  await using poster = openPoster();
+  const { port1: ours, port2: theirs } = new MessageChannel();
+  serveOrders(theirs, createPost(poster, settings.headers));
+  const shared = { ...publication, body: new SharedArrayBuffer(4) };
+  const order = (id: number, elapsedMs: number) =>
+    [id, 1, id, peer.origin, undefined, undefined, 1, now.getTime(), elapsedMs] as const;
+  const give = (waitedMs: number, ...posts: readonly PostOrder[]) => {
+    const orders: Orders = { givenMs: systemClock.monotonicMs() - waitedMs, keep: [[1, shared]], posts, forget: [] };
+    ours.postMessage(orders);
+    return once(ours, "message");
+  };
+  expect(await give(60_000, order(2, 0))).toMatchObject([[[2, { kind: "failed", reason: "exhausted" }]]]);
+  expect(await give(8000, order(3, 7500))).toMatchObject([[[3, { kind: "failed", reason: "timeout" }]]]);
+  expect(peer.requests).toEqual([]);
+  expect(await give(7000, order(4, 7000))).toEqual([[[4, 200]]]);
+  ours.close();
 });
 
 test("what has cost two threads their life is a fault of our own, and does not cost a third", async () => {

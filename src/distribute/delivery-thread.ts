@@ -1,8 +1,9 @@
 import type { Worker } from "node:worker_threads";
 
-import type { Clock } from "../clock.ts";
+import { type Clock, systemClock } from "../clock.ts";
 import type { Publication } from "../model/publication.ts";
-import { type PostAnswer, postWallClockMs } from "../outbound/outbound.ts";
+import { overLimit, type PostAnswer, postWallClockMs } from "../outbound/outbound.ts";
+import { Deadlines } from "../work/deadlines.ts";
 import type { Addressee } from "./post.ts";
 import type { Orders, PostOrder, Result, SharedPublication } from "./thread-messages.ts";
 
@@ -21,27 +22,22 @@ export type Errand = {
 
 type Kept = { readonly id: number; users: number };
 
-const overdue: PostAnswer = {
-  kind: "failed",
-  reason: "timeout",
-  detail: `not done within ${postWallClockMs / 1000} s`,
-};
-
 /** One thread as seen from the main one. Orders of one turn of the event loop travel together. */
 export class DeliveryThread {
   readonly #worker: Worker;
   readonly #clock: Clock;
-  /** In order of their start. */
   readonly #errands = new Map<number, Errand>();
+  /** Of their wall clocks: a thread that hangs holds nobody up. */
+  readonly #ends: Deadlines<number>;
   readonly #kept = new Map<Publication, Kept>();
-  #orders: { keep: Orders["keep"][number][]; posts: PostOrder[]; forget: number[] } | undefined;
-  #callOffWatch: (() => void) | undefined;
+  #orders: { givenMs: number; keep: Orders["keep"][number][]; posts: PostOrder[]; forget: number[] } | undefined;
   #lastId = 0;
 
   /** `onDeath` gets what is lost with it. */
   constructor(worker: Worker, clock: Clock, onDeath: (error: Error, errands: readonly Errand[]) => void) {
     this.#worker = worker;
     this.#clock = clock;
+    this.#ends = new Deadlines(clock, postWallClockMs, (id) => this.#end(id));
     let reason: unknown;
     worker.on("message", (results: readonly Result[]) => {
       for (const [id, answer] of results) this.#take(id)?.settle(toPostAnswer(answer));
@@ -52,7 +48,7 @@ export class DeliveryThread {
     worker.on("exit", (code) => {
       const errands = [...this.#errands.values()];
       this.#errands.clear();
-      this.#callOffWatch?.();
+      this.#ends.clear();
       onDeath(new Error(`a delivery thread ended with code ${code}`, { cause: reason }), errands);
     });
   }
@@ -63,7 +59,7 @@ export class DeliveryThread {
   }
 
   give(errand: Errand): void {
-    const { publication, recipient, attempt, at } = errand;
+    const { publication, recipient, attempt, at, startedMs } = errand;
     const orders = this.#pending();
     const kept = this.#kept.get(publication) ?? this.#keep(publication, orders.keep);
     kept.users += 1;
@@ -71,32 +67,26 @@ export class DeliveryThread {
     this.#errands.set(this.#lastId, errand);
     const { subscriptionId, callback, secret, signatureMethod } = recipient;
     const to = [subscriptionId, callback, secret, signatureMethod] as const;
-    orders.posts.push([this.#lastId, kept.id, ...to, attempt, at.getTime()]);
-    if (this.#callOffWatch === undefined) this.#watch(errand);
+    const elapsedMs = this.#clock.monotonicMs() - startedMs;
+    orders.posts.push([this.#lastId, kept.id, ...to, attempt, at.getTime(), elapsedMs]);
+    this.#ends.add(this.#lastId, elapsedMs);
   }
 
   /** Whoever waits has this answer; what the thread says later is ignored. */
   abandon(answer: PostAnswer): void {
     for (const id of this.#errands.keys()) this.#take(id)?.settle(answer);
-    this.#callOffWatch?.();
-    this.#callOffWatch = undefined;
+    this.#ends.clear();
   }
 
   async end(): Promise<void> {
     await this.#worker.terminate();
   }
 
-  /** One timer for all, set for the oldest: a thread that hangs holds nobody up. */
-  #watch({ startedMs }: Errand): void {
-    const leftMs = startedMs + postWallClockMs - this.#clock.monotonicMs();
-    this.#callOffWatch = this.#clock.after(Math.max(0, leftMs), () => {
-      this.#callOffWatch = undefined;
-      const nowMs = this.#clock.monotonicMs();
-      for (const [id, errand] of this.#errands) {
-        if (nowMs - errand.startedMs < postWallClockMs) return this.#watch(errand);
-        this.#take(id)?.settle(overdue);
-      }
-    });
+  #end(id: number): void {
+    const errand = this.#take(id);
+    if (errand === undefined) return;
+    const lateMs = this.#clock.monotonicMs() - errand.startedMs - postWallClockMs;
+    errand.settle(overLimit(`not done within ${postWallClockMs / 1000} s`, lateMs));
   }
 
   #keep(publication: Publication, keep: Orders["keep"][number][]): Kept {
@@ -111,6 +101,7 @@ export class DeliveryThread {
     const errand = this.#errands.get(id);
     if (errand === undefined) return undefined;
     this.#errands.delete(id);
+    this.#ends.delete(id);
     const kept = this.#kept.get(errand.publication);
     if (kept !== undefined) {
       kept.users -= 1;
@@ -130,7 +121,7 @@ export class DeliveryThread {
       this.#worker.postMessage(this.#orders);
       this.#orders = undefined;
     });
-    this.#orders = { keep: [], posts: [], forget: [] };
+    this.#orders = { givenMs: systemClock.monotonicMs(), keep: [], posts: [], forget: [] };
     return this.#orders;
   }
 }

@@ -1,5 +1,6 @@
 import type { MessagePort } from "node:worker_threads";
 
+import { systemClock } from "../clock.ts";
 import type { Publication } from "../model/publication.ts";
 import type { PostAnswer } from "../outbound/outbound.ts";
 import type { Post } from "./post.ts";
@@ -10,20 +11,21 @@ export function serveOrders(port: MessagePort, post: Post): void {
   const publications = new Map<number, Publication>();
   let results: Result[] = [];
 
-  port.on("message", ({ keep, posts, forget }: Orders) => {
+  port.on("message", ({ givenMs, keep, posts, forget }: Orders) => {
+    const waitedMs = systemClock.monotonicMs() - givenMs;
     for (const [id, publication] of keep) {
       publications.set(id, { ...publication, body: Buffer.from(publication.body) });
     }
-    for (const order of posts) void make(order);
+    for (const order of posts) void make(order, waitedMs);
     for (const id of forget) publications.delete(id);
   });
 
-  async function make(order: PostOrder): Promise<void> {
-    const [id, name, subscriptionId, callback, secret, signatureMethod, attempt, at] = order;
+  async function make(order: PostOrder, waitedMs: number): Promise<void> {
+    const [id, name, subscriptionId, callback, secret, signatureMethod, attempt, at, elapsedMs] = order;
     const publication = publications.get(name);
     if (publication === undefined) throw new Error(`publication ${name} was not given to this thread`);
     const recipient = { subscriptionId, callback, secret, signatureMethod };
-    tell(id, await post(publication, recipient, attempt, new Date(at)));
+    tell(id, await post(publication, recipient, attempt, new Date(at), elapsedMs + waitedMs));
   }
 
   function tell(id: number, answer: PostAnswer): void {

@@ -4,7 +4,10 @@ import type { PostAnswer } from "../outbound/outbound.ts";
 
 // Tuples, for of objects every key would be copied with every message.
 
-/** One POST to be made. `publication` names one that the thread was given; `at` is in milliseconds since 1970. */
+/**
+ * One POST to be made. `publication` names one that the thread was given; `at` is in milliseconds since 1970; `elapsedMs` has
+ * gone by of its wall clock when it was ordered.
+ */
 export type PostOrder = readonly [
   id: number,
   publication: number,
@@ -14,6 +17,7 @@ export type PostOrder = readonly [
   signatureMethod: SignatureMethod | undefined,
   attempt: number,
   at: number,
+  elapsedMs: number,
 ];
 
 /** A publication for a thread to keep, its body shared and never copied. */
@@ -21,6 +25,8 @@ export type SharedPublication = Omit<Publication, "body"> & { readonly body: Sha
 
 /** To a thread: what to keep, what to send, what to forget, in this order. */
 export type Orders = {
+  /** When they were given, by the system's monotonic clock, which is the same in all threads. */
+  readonly givenMs: number;
   readonly keep: readonly (readonly [id: number, publication: SharedPublication])[];
   readonly posts: readonly PostOrder[];
   readonly forget: readonly number[];
