@@ -78,11 +78,9 @@ function depart(
     deps.stopping.addEventListener("abort", stop);
     const start = async () => {
       deps.stopping.removeEventListener("abort", stop);
-      if (!lease.covers) {
-        resolve(undefined);
-        return readSign(undefined);
-      }
-      const send = (publication: Publication) => deps.attempt(publication, claim, claim.attempts + 1);
+      // To load takes as long as the store does: whether the lease covers it is asked in the turn that sends.
+      const send = async (publication: Publication) =>
+        lease.covers ? deps.attempt(publication, claim, claim.attempts + 1) : undefined;
       const sent = deps.publications.use(claim, send).catch(unlessGone);
       resolve(sent);
       const [settled] = await Promise.allSettled([sent]);
