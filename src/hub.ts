@@ -31,6 +31,8 @@ export type Overrides = {
   readonly random?: () => number;
   /** Absent: the operating system's resolver. */
   readonly resolve?: Resolve;
+  /** How long claims last where they have an end. */
+  readonly leaseMs?: number;
   /** The workers do not run by themselves; `drain` steps them. */
   readonly manual?: boolean;
 };
@@ -108,7 +110,7 @@ async function openParts(given: Config, overrides: Overrides, stack: CleanupStac
   const { clock = systemClock, log = createLog(given.logLevel), random = Math.random, resolve } = overrides;
   const { config, sockets } = fitDescriptors(given, log);
   const counts = new Counts();
-  const store = countSettled(stack.use(await openStore(config)), counts);
+  const store = countSettled(stack.use(await openStore(config, overrides.leaseMs)), counts);
   const admin = await openAdmin(config, clock, store, counts);
   const door = doorOf(config);
   const ours = { ...door, userAgent: `Carillon/${version}`, clock, maxSockets: sockets.main };

@@ -3,8 +3,14 @@ import { fileURLToPath } from "node:url";
 import type { Config } from "./config.ts";
 import type { Store } from "./store/store.ts";
 
-/** The store that the database URL names. Rejects with `store_unavailable` when it cannot be used. */
-export async function openStore({ database, migrate }: Pick<Config, "database" | "migrate">): Promise<Store> {
+/**
+ * The store that the database URL names. `leaseMs`: how long claims last where they have an end; absent: as long as usual.
+ * Rejects with `store_unavailable` when it cannot be used.
+ */
+export async function openStore(
+  { database, migrate }: Pick<Config, "database" | "migrate">,
+  leaseMs?: number,
+): Promise<Store> {
   // Each is loaded only where it is used: a driver costs memory and time at start.
   switch (database.kind) {
     case "file": {
@@ -13,7 +19,8 @@ export async function openStore({ database, migrate }: Pick<Config, "database" |
     }
     case "postgres": {
       const { openPostgresStore } = await import("./store/postgres/postgres-store.ts");
-      return openPostgresStore(database.url, { migrationsFolder: migrationsOf("postgres"), migrate });
+      const migrations = { migrationsFolder: migrationsOf("postgres"), migrate };
+      return openPostgresStore(database.url, { ...migrations, ...(leaseMs !== undefined && { leaseMs }) });
     }
   }
 }

@@ -4,6 +4,9 @@ import { createInterface } from "node:readline";
 
 export type HubProcess = {
   readonly url: string;
+  readonly pid: number;
+  /** Sends a signal that it survives. */
+  signal(signal: NodeJS.Signals): void;
   /** Sends a signal and resolves with the exit code, null after a signal that kills. */
   end(signal: NodeJS.Signals): Promise<number | null>;
 };
@@ -11,10 +14,19 @@ export type HubProcess = {
 /** Set, so that none is kept beside the sources. */
 const adminToken = { CARILLON_ADMIN_TOKEN: "t".repeat(32) };
 
-/** A hub in a process of its own, as an operator runs it, so that it can be killed. `settings` are CARILLON_* without the prefix. */
-export async function startHubProcess(settings: Readonly<Record<string, string>>): Promise<HubProcess> {
+export type HubProcessOptions = {
+  /** Claims last only so long. Absent: the program is the one that an operator runs. */
+  readonly leaseMs?: number;
+};
+
+/** A hub in a process of its own, so that it can be killed. `settings` are CARILLON_* without the prefix. */
+export async function startHubProcess(
+  settings: Readonly<Record<string, string>>,
+  { leaseMs }: HubProcessOptions = {},
+): Promise<HubProcess> {
+  const program = leaseMs === undefined ? ["src/main.ts", "serve"] : ["test/support/hub-program.ts", `${leaseMs}`];
   const given = Object.fromEntries(Object.entries(settings).map(([name, value]) => [`CARILLON_${name}`, value]));
-  const child = spawn(process.execPath, ["src/main.ts", "serve"], {
+  const child = spawn(process.execPath, program, {
     env: {
       PATH: process.env["PATH"],
       CARILLON_PORT: "0",
@@ -31,6 +43,8 @@ export async function startHubProcess(settings: Readonly<Record<string, string>>
   if (url === undefined) throw new Error(`the hub ended with ${child.exitCode} before it was up`);
   return {
     url,
+    pid: child.pid ?? 0,
+    signal: (signal) => void child.kill(signal),
     async end(signal) {
       child.kill(signal);
       await exited;

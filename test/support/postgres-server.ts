@@ -31,7 +31,16 @@ export async function setup({ provide }: TestProject): Promise<(() => Promise<vo
   }
 }
 
-async function startServer() {
+export type PostgresServer = {
+  readonly url: string;
+  /** As an operator does it: who is connected is thrown out, and what is committed stays. */
+  restart(): Promise<void>;
+  /** Nothing of it is left. */
+  stop(): Promise<void>;
+};
+
+/** A server with these settings besides the usual ones. */
+export async function startServer(more: Readonly<Record<string, string>> = {}): Promise<PostgresServer> {
   const folder = await mkdtemp(join(tmpdir(), "carillon-postgres-"));
   const port = await findPort();
   const server = new EmbeddedPostgres({
@@ -39,7 +48,7 @@ async function startServer() {
     port,
     user: "carillon",
     password: "carillon",
-    persistent: false,
+    persistent: true,
     // PostgreSQL refuses to run as root.
     createPostgresUser: process.getuid?.() === 0,
     initdbFlags: ["--no-sync", "--encoding=UTF8", "--locale=C"],
@@ -52,6 +61,7 @@ async function startServer() {
       max_connections: "200",
       unix_socket_directories: "",
       listen_addresses: "127.0.0.1",
+      ...more,
     }).flatMap(([name, value]) => ["-c", `${name}=${value}`]),
     onLog: () => undefined,
   });
@@ -61,6 +71,10 @@ async function startServer() {
   await server.start();
   return {
     url: `postgres://carillon:carillon@127.0.0.1:${port}/postgres`,
+    async restart() {
+      await server.stop();
+      await server.start();
+    },
     async stop() {
       await server.stop();
       await rm(folder, { recursive: true, force: true });
