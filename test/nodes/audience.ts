@@ -31,8 +31,9 @@ export async function openAudience({ origins, ledger, moodOf, isExcused }: Audie
     if (fails) met.add(name);
     ledger.begin(arrival, isExcused(arrival));
     setTimeout(() => {
-      // What its sender did not live to hear was taken all the same.
+      // What its sender does not hear is taken all the same.
       ledger.end(arrival, !fails);
+      if (request.socket.destroyed) ledger.figures.unheard += 1;
       response.writeHead(fails ? 503 : 204).end();
     }, delayMs);
   };

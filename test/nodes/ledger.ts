@@ -21,6 +21,8 @@ export type Arrival = {
 export type Figures = {
   /** Answered with 2xx, repeats among them. */
   deliveries: number;
+  /** Answers that found nobody: who had sent was gone, or had given up. */
+  unheard: number;
   /** Sent again although a 2xx had been answered, as after a crash. */
   repeats: number;
   /** Out of order, or beside another, by a node that had just been let go on after a stop shorter than its lease. */
@@ -40,7 +42,7 @@ const mostFaults = 20;
 
 /** What subscribers have got, held against what they were promised (DESIGN 2.4, B and C). */
 export class Ledger {
-  readonly figures: Figures = { deliveries: 0, repeats: 0, late: 0 };
+  readonly figures: Figures = { deliveries: 0, unheard: 0, repeats: 0, late: 0 };
   /** The first of them, in words. */
   readonly faults: string[] = [];
   readonly #accounts: ReadonlyMap<string, Account>;
@@ -74,7 +76,7 @@ export class Ledger {
     const { path, subscriber, version, webhookId, node } = arrival;
     const account = this.#accounts.get(path);
     if (account === undefined || subscriber >= account.topic.subscribers)
-      return this.#blame(`a POST to ${path}/${subscriber}, whom nobody subscribed`);
+      return this.blame(`a POST to ${path}/${subscriber}, whom nobody subscribed`);
     const { newest, open, taken, ids } = account;
     this.#lastNode = node;
     const who = `${path}/${subscriber}, by ${node}`;
@@ -82,15 +84,15 @@ export class Ledger {
     const isOld = version < before;
     const isBeside = (open[subscriber] ?? 0) > 0;
     if (isExcused && (isOld || isBeside)) this.figures.late += 1;
-    else if (isOld) this.#blame(`version ${version} after version ${before}: ${who}`);
-    else if (isBeside) this.#blame(`version ${version} while another POST is open: ${who}`);
+    else if (isOld) this.blame(`version ${version} after version ${before}: ${who}`);
+    else if (isBeside) this.blame(`version ${version} while another POST is open: ${who}`);
     newest[subscriber] = Math.max(version, before);
     open[subscriber] = (open[subscriber] ?? 0) + 1;
     if (hasTaken(taken[subscriber], version)) this.figures.repeats += 1;
     const key = subscriber * (account.topic.versions + 1) + version;
     const known = ids.get(key);
     if (known === undefined) ids.set(key, webhookId);
-    else if (known !== webhookId) this.#blame(`version ${version} again, with another Webhook-Id: ${who}`);
+    else if (known !== webhookId) this.blame(`version ${version} again, with another Webhook-Id: ${who}`);
   }
 
   /** It was answered. */
@@ -122,9 +124,9 @@ export class Ledger {
       .toArray();
   }
 
-  #blame(what: string): void {
+  readonly blame = (what: string): void => {
     if (this.faults.length < mostFaults) this.faults.push(what);
-  }
+  };
 }
 
 function firstOwed({ policy, versions }: Expectation): number {

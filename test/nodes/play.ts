@@ -68,7 +68,7 @@ export async function play(given: Play): Promise<Outcome> {
   tell(`${subscribers} subscribers, ${versions} versions, ${given.nodes} nodes`);
 
   const over = new AbortController();
-  const scene = { ...given, tell, ask, crew, server, random, busiest: () => ledger.lastNode };
+  const scene = { ...given, tell, ask, crew, server, random, busiest: () => ledger.lastNode, blame: ledger.blame };
   const reached = (share: number) => untilTaken(ledger, share * ledger.owed, isQuick);
   const reaping = isQuick ? reap(ask, crew, over.signal) : Promise.resolve();
   await Promise.all([publishAll(stage, topics, reached), ...troublesOf(scene, reached)]);

@@ -31,11 +31,11 @@ async function main(args: readonly string[]): Promise<number> {
 }
 
 function describe({ owed, figures, faults, refusals, peaksMb, exitCodes }: Outcome): string {
-  const { deliveries, repeats, late } = figures;
+  const { deliveries, repeats, unheard, late } = figures;
   const pings = Object.entries(refusals).map(([answer, count]) => `${count} × ${answer}`);
   return `
 owed        ${owed}
-delivered   ${deliveries}, of them ${repeats} repeats${late > 0 ? `, ${late} late` : ""}
+delivered   ${deliveries}, of them ${repeats} repeats; ${unheard} answers found nobody${late > 0 ? `, ${late} late` : ""}
 faults      ${faults.length}${faults
     .slice(0, 20)
     .map((fault) => `\n            ${fault}`)

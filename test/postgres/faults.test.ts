@@ -42,23 +42,47 @@ async function throwOut({ connection }: Pick<TestDatabase, "connection">): Promi
   );
 }
 
+/** Whoever is connected finds out. */
+async function say(database: Owned, statement: string): Promise<void> {
+  await askServer(statement);
+  await throwOut(database);
+}
+
 type Owned = Awaited<ReturnType<typeof openOwnedDatabase>>;
+
+/** Every write fails as it does when the server cannot make a file longer. */
+const fillDisk = `
+  CREATE FUNCTION fill() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = 'disk_full'; END $$;
+  ${writtenTables("CREATE TRIGGER fill BEFORE INSERT OR UPDATE ON %I EXECUTE FUNCTION fill()")}`;
+const freeDisk = `${writtenTables("DROP TRIGGER fill ON %I")}; DROP FUNCTION fill`;
+
+function writtenTables(statement: string): string {
+  return `DO $$ DECLARE name text; BEGIN
+    FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' LOOP EXECUTE format('${statement}', name); END LOOP;
+  END $$`;
+}
 
 const faults = [
   {
     fault: "is restarted",
-    begin: ({ name }: Owned) => `ALTER DATABASE ${name} ALLOW_CONNECTIONS false`,
-    end: ({ name }: Owned) => `ALTER DATABASE ${name} ALLOW_CONNECTIONS true`,
+    begin: (database: Owned) => say(database, `ALTER DATABASE ${database.name} ALLOW_CONNECTIONS false`),
+    end: ({ name }: Owned) => askServer(`ALTER DATABASE ${name} ALLOW_CONNECTIONS true`),
   },
   {
     fault: "has no connections left",
-    begin: () => `ALTER ROLE ${role} CONNECTION LIMIT 0`,
-    end: () => `ALTER ROLE ${role} CONNECTION LIMIT -1`,
+    begin: (database: Owned) => say(database, `ALTER ROLE ${role} CONNECTION LIMIT 0`),
+    end: () => askServer(`ALTER ROLE ${role} CONNECTION LIMIT -1`),
   },
   {
     fault: "takes no writes",
-    begin: ({ name }: Owned) => `ALTER DATABASE ${name} SET default_transaction_read_only = on`,
-    end: ({ name }: Owned) => `ALTER DATABASE ${name} RESET default_transaction_read_only`,
+    begin: (database: Owned) => say(database, `ALTER DATABASE ${database.name} SET default_transaction_read_only = on`),
+    end: ({ name }: Owned) => askServer(`ALTER DATABASE ${name} RESET default_transaction_read_only`),
+  },
+  {
+    fault: "has no room left on its disk",
+    begin: async ({ connection }: Owned) => void (await connection.query(fillDisk)),
+    end: async ({ connection }: Owned) => void (await connection.query(freeDisk)),
   },
 ];
 
@@ -72,8 +96,7 @@ test.each(faults)("promise F: while the database $fault requests get 503, and af
   await until(async () => (await hub.store.subscriptions.find(feed, subscriber.callback())) !== undefined);
   publisher.serve("/feed", { body: "one" });
 
-  await askServer(one.begin(database));
-  await throwOut(database);
+  await one.begin(database);
   const asked = { "hub.topic": feed, "hub.callback": subscriber.callback("/2") };
   const refused = await hub.post({ ...asked, "hub.mode": "subscribe" });
   expect([refused.status, await refused.text()]).toEqual([
@@ -83,7 +106,7 @@ test.each(faults)("promise F: while the database $fault requests get 503, and af
   expect((await hub.post({ "hub.mode": "publish", "hub.url": feed })).status).toBe(503);
   const [ready, live] = await Promise.all(["/readyz", "/livez"].map((path) => fetch(new URL(path, hub.url))));
   expect([ready?.status, live?.status]).toEqual([503, 200]);
-  await askServer(one.end(database));
+  await one.end(database);
 
   await until(async () => (await fetch(new URL("/readyz", hub.url))).status === 200);
   await untilAccepted(hub, { ...asked, "hub.mode": "subscribe" });
@@ -126,6 +149,38 @@ async function refusedAtOnce(asked: readonly Promise<unknown>[]): Promise<readon
   await setTimeout(200);
   return [...refused];
 }
+
+test("while the database does not answer, what a hub sends is what it has claimed and no more", async () => {
+  await using database = await openTestDatabase();
+  await using publisher = await openPublisher();
+  await using subscriber = await openSubscriber();
+  await using hub = await openTestHub({ database, running: true, settings: { MAX_IN_FLIGHT: "50" } });
+  const { connection } = database;
+  const feed = publisher.topic("/feed");
+  await hub.post({ "hub.mode": "subscribe", "hub.topic": feed, "hub.callback": subscriber.callback("/0") });
+  await until(async () => (await hub.store.subscriptions.find(feed, subscriber.callback("/0"))) !== undefined);
+  await connection.query(
+    `INSERT INTO subscriptions (topic_id, first_seq, callback, verified_at, expires_at)
+     SELECT topic_id, first_seq, '${subscriber.callback("/")}' || n, verified_at, expires_at
+       FROM subscriptions, generate_series(1, 4999) n`,
+  );
+  publisher.serve("/feed", { body: "one" });
+  await hub.post({ "hub.mode": "publish", "hub.url": feed });
+  await until(() => subscriber.deliveries.length > 0);
+  await connection.query("BEGIN; LOCK TABLE chunks, fan_outs, behind IN ACCESS EXCLUSIVE MODE");
+  const { rows } = await connection.query("SELECT sum(open) AS open, sum(delivered) AS delivered FROM fan_outs");
+  const [{ open, delivered }] = rows as [{ open: string; delivered: string }];
+  for (let sent = -1; sent < subscriber.deliveries.length; await setTimeout(300)) sent = subscriber.deliveries.length;
+
+  expect(subscriber.deliveries.length).toBeLessThanOrEqual(Number(open) * 1000 + Number(delivered));
+  expect(subscriber.deliveries.length).toBeLessThan(5000);
+  await connection.query("COMMIT");
+  await until(() => {
+    hub.clock.advance(50);
+    return subscriber.deliveries.length >= 5000;
+  });
+  expect(new Set(subscriber.deliveries.map(({ target }) => target)).size).toBe(5000);
+});
 
 test("promise E: a hub whose database does not answer ends within 10 s", async () => {
   await using database = await openTestDatabase();

@@ -33,8 +33,8 @@ export async function setup({ provide }: TestProject): Promise<(() => Promise<vo
 
 export type PostgresServer = {
   readonly url: string;
-  /** As an operator does it: who is connected is thrown out, and what is committed stays. */
-  restart(): Promise<void>;
+  /** As an operator does it: who is connected is thrown out, and what is committed stays. Starts again after `meanwhile`. */
+  restart(meanwhile?: () => Promise<void>): Promise<void>;
   /** Nothing of it is left. */
   stop(): Promise<void>;
 };
@@ -71,8 +71,9 @@ export async function startServer(more: Readonly<Record<string, string>> = {}): 
   await server.start();
   return {
     url: `postgres://carillon:carillon@127.0.0.1:${port}/postgres`,
-    async restart() {
+    async restart(meanwhile = async () => undefined) {
       await server.stop();
+      await meanwhile();
       await server.start();
     },
     async stop() {
