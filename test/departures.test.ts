@@ -68,3 +68,19 @@ test("§7 the last place at an origin is for whoever waits, if only one lane doe
   for (let i = 0; i < 4; i++) await station.answer("a");
   expect(station.log.toSorted()).toEqual(["a first", "a first", "a retry", "a retry", "a retry"]);
 });
+
+test("§7 a topic whose first attempts are announced is as crowded as if they waited, until they come", () => {
+  const none = { shut: [], troubled: [] };
+  const hosts = new Hosts(new TestClock(new Date(0)), 4, none, new HostNews(() => undefined));
+  const departures = new Departures({ lanes: { first: 100, retry: 50 }, perOrigin: 4 }, hosts, () => undefined);
+  const arrive = departures.announce(1, 60);
+  departures.announce(2, 60);
+  expect(departures.crowded).toEqual([]);
+  departures.announce(2, 60);
+  expect(departures.crowded).toEqual([2]);
+  expect(departures.isSaturated).toBe(true);
+  arrive();
+  arrive();
+  departures.announce(1, 99);
+  expect(departures.crowded).toEqual([2]);
+});

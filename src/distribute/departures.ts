@@ -86,6 +86,19 @@ export class Departures {
     return Math.max(0, this.#limits.lanes.retry - this.#open.retry);
   }
 
+  /**
+   * So many first attempts of a topic are about to come: until the function returned is called, which is when they do, they
+   * count as if they waited.
+   */
+  announce(topicId: number, count: number): () => void {
+    let isOver = false;
+    this.#add(topicId, count);
+    return () => {
+      if (!isOver) this.#add(topicId, -count);
+      isOver = true;
+    };
+  }
+
   /** How many retries an origin gets at a time: never all of it, or those that hang would keep out first attempts. */
   retryPace(origin: string): number {
     return Math.min(this.#hosts.pace(origin), Math.ceil(this.#limits.perOrigin / 2));
@@ -126,12 +139,18 @@ export class Departures {
 
   #count({ lane, passenger: { topicId } }: Entry, by: 1 | -1): void {
     if (lane === "retry") return;
+    const count = this.#add(topicId, by);
+    const { first } = this.#limits.lanes;
+    if (by === -1 && (count === first - 1 || this.#waiting === first * mostWaiting - 1)) this.#onRoom();
+  }
+
+  /** Returns how many wait of that topic. */
+  #add(topicId: number, by: number): number {
     this.#waiting += by;
     const count = (this.#crowds.get(topicId) ?? 0) + by;
     if (count === 0) this.#crowds.delete(topicId);
     else this.#crowds.set(topicId, count);
-    const { first } = this.#limits.lanes;
-    if (by === -1 && (count === first - 1 || this.#waiting === first * mostWaiting - 1)) this.#onRoom();
+    return count;
   }
 
   #at(origin: string): Origin {

@@ -1,5 +1,5 @@
 import type { Log } from "../log.ts";
-import type { PublicationKey } from "../model/publication.ts";
+import type { Publication, PublicationKey } from "../model/publication.ts";
 import type { Store } from "../store/store.ts";
 import type { Step } from "../work/loop.ts";
 import { Moments } from "../work/moments.ts";
@@ -36,10 +36,13 @@ export type DistributionDeps = AttemptDeps &
 
 /** The workers of §7: first deliveries by chunk, attempts for whoever is behind, and what hosts being up or down changes. */
 export type Distribution = {
-  readonly fanOut: Pool<LeasedChunk>;
+  readonly fanOut: Pool<ClaimedChunk>;
   readonly catchUp: Pool<CatchUp>;
   readonly tendHosts: Step;
 };
+
+/** `arrive`: it is about to submit its sends. */
+type ClaimedChunk = LeasedChunk & { readonly arrive: () => void };
 
 export function createDistribution(deps: DistributionDeps): Distribution {
   const { store, perOrigin, nudge, onError } = deps;
@@ -79,11 +82,11 @@ export function createDistribution(deps: DistributionDeps): Distribution {
     settleDetached: (claim, judgement) =>
       judgement === undefined ? releaseCatchUp(catchUpDeps, claim) : settleCatchUp(catchUpDeps, claim, judgement),
   };
-  const fanOut: Pool<LeasedChunk> = new Pool({
+  const fanOut: Pool<ClaimedChunk> = new Pool({
     // As many as there can be sends, for a chunk may be one that hangs: how much is sent at a time is the gate's concern.
     limit: lanes.first,
     claim: (_free, now) => claimChunk(deps, departures, lease, now),
-    handle: (leased) => publications.use(leased.chunk, (publication) => runChunk(chunkDeps, leased, publication)),
+    handle: (claimed) => deliverChunk(chunkDeps, publications, claimed),
     onRoom: refill,
     onError,
   });
@@ -91,18 +94,36 @@ export function createDistribution(deps: DistributionDeps): Distribution {
   return { fanOut, catchUp: catchUps, tendHosts };
 }
 
-/** Pages of which everybody is behind make no chunk; they are passed over here. */
+/**
+ * Pages of which everybody is behind make no chunk; they are passed over here. Until a chunk's publication has been read, the
+ * gate is told of its sends: or ever more chunks would be claimed meanwhile.
+ */
 async function claimChunk(
   { store, stopping }: DistributionDeps,
   departures: Departures,
   begin: () => Lease,
   now: Date,
-): Promise<readonly LeasedChunk[]> {
+): Promise<readonly ClaimedChunk[]> {
   while (!stopping.aborted && !departures.isFull) {
     const lease = begin();
     const claimed = await store.fanOuts.claimChunk(now, departures.crowded);
-    if (claimed.kind === "chunk") return [{ chunk: claimed.chunk, lease }];
+    if (claimed.kind === "chunk") {
+      const { chunk } = claimed;
+      return [{ chunk, lease, arrive: departures.announce(chunk.topicId, chunk.recipients.length) }];
+    }
     if (claimed.kind === "idle") break;
   }
   return [];
+}
+
+function deliverChunk(
+  deps: ChunkDeps,
+  publications: SharedPublications,
+  { arrive, ...leased }: ClaimedChunk,
+): Promise<void> {
+  const run = (publication: Publication) => {
+    arrive();
+    return runChunk(deps, leased, publication);
+  };
+  return publications.use(leased.chunk, run).finally(arrive);
 }

@@ -3,10 +3,12 @@ import { setTimeout } from "node:timers/promises";
 import { expect, test } from "vitest";
 
 import { type HubProcess, startHubProcess } from "../support/hub-process.ts";
+import { openHoldingSubscriber } from "../support/holding-subscriber.ts";
 import { openPublisher } from "../support/publisher.ts";
 import { openSubscriber } from "../support/subscriber.ts";
 import { openTestDatabase, type TestDatabase } from "../support/test-database.ts";
 import { openTestHub } from "../support/test-hub.ts";
+import { until } from "../support/until.ts";
 
 test("a hub on PostgreSQL: subscribe, publish, restart, unsubscribe", async () => {
   await using database = await openTestDatabase();
@@ -93,6 +95,24 @@ async function untilCounted({ connection }: TestDatabase, question: string, coun
     await setTimeout(20);
   }
 }
+
+test("a node claims no more of a publication than it can send soon, also while that is still being read", async () => {
+  await using database = await openTestDatabase();
+  await using publisher = await openPublisher();
+  await using subscriber = await openHoldingSubscriber();
+  publisher.serve("/feed", { body: "one" });
+  const topic = publisher.topic("/feed");
+  await using hub = await openTestHub({ database, running: true, settings: { MAX_IN_FLIGHT: "50" } });
+  await hub.post({ "hub.mode": "subscribe", "hub.topic": topic, "hub.callback": subscriber.callback("/0") });
+  await untilCounted(database, "SELECT count(*)::int AS count FROM subscriptions", 1);
+  await subscribeMore(database, subscriber.callback("/"), 4000);
+  await hub.post({ "hub.mode": "publish", "hub.url": topic });
+  await until(() => subscriber.open.length > 0);
+  await setTimeout(300); // for claims that should not be made
+  const { rows } = await database.connection.query<object>("SELECT cuts, open FROM fan_outs");
+  subscriber.release(204);
+  expect(rows).toEqual([{ cuts: 1, open: 1 }]);
+});
 
 /** Nobody writes in their chunks any more: half a minute goes by for those. */
 async function endLeasesOfTheDead({ connection }: TestDatabase): Promise<void> {
