@@ -2,7 +2,7 @@ import { expect, inject, test } from "vitest";
 
 import { openPostgresStore } from "../../src/store/postgres/postgres-store.ts";
 import { migrationsFolder, openTestSchema } from "../conformance/postgres-test-store.ts";
-import { changed, claimFetch, cut, intent, publish, start, subscribe, topic } from "../conformance/support.ts";
+import { changed, claimFetch, close, cut, intent, publish, start, subscribe, topic } from "../conformance/support.ts";
 import { openNodes, whileOpen } from "./nodes.ts";
 import { openProxy } from "./proxy.ts";
 
@@ -51,6 +51,20 @@ test("a transaction whose commit is not answered is not run again: it may have b
   expect(await store.topics.find(topic)).toMatchObject({ lastSeq: 1 });
   expect(await store.topics.settleFetch(fetch, changed(), 0, start)).toBe(false);
   expect((await cut(store)).seq).toBe(1);
+  await store[Symbol.asyncDispose]();
+});
+
+test("what is sent together with its commit is not run again either when that is not answered", async () => {
+  await using opened = await openTestSchema();
+  await using proxy = await openProxy(opened.url);
+  const store = await openPostgresStore(proxy.url, { migrationsFolder, schema: opened.schema });
+  await subscribe(store);
+  const key = await publish(store);
+  const chunk = await cut(store);
+  proxy.cutAfter("COMMIT\0");
+  await expect(close(store, chunk)).rejects.toMatchObject({ code: "store_unavailable" });
+  expect(await store.fanOuts.progress(key)).toMatchObject({ done: true, delivered: 1 });
+  expect(await close(store, chunk)).toBe("lost");
   await store[Symbol.asyncDispose]();
 });
 

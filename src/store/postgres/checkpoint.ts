@@ -5,13 +5,15 @@ import { logAttempts } from "./attempts.ts";
 import { endSubscriptions } from "./end-subscriptions.ts";
 import { leaseFrom } from "./lease.ts";
 import { type Session, sql } from "./statement.ts";
+import type { Transaction } from "./transaction.ts";
 
 const fence = sql("SELECT 1 FROM chunks WHERE id = $1 AND owner = $2 FOR UPDATE");
 const keep = sql(
   `UPDATE chunks SET todo = $2, delivered = delivered + $3::int, behind = behind + $4::int, gone = gone + $5::int,
           lease_until = ${leaseFrom("$6")} WHERE id = $1`,
 );
-// The counter decides what is done: of the last two chunks the second waits for the first.
+// The counter decides what is done: of the last two chunks the second waits for the first. All nodes that deliver a publication
+// write its row, so it is locked by the last statement, and for no longer than that takes.
 const close = sql(
   `WITH closed AS (DELETE FROM chunks WHERE id = $1 RETURNING *)
    UPDATE fan_outs f SET delivered = f.delivered + c.delivered + $2::int, behind = f.behind + c.behind + $3::int,
@@ -37,7 +39,7 @@ const unchanged = sql(
 
 /** Writes a chunk's report. The first statement is the fence and the lock: without the claim nothing follows. */
 export async function checkpoint(
-  session: Session,
+  session: Transaction,
   chunk: ChunkClaim,
   report: ChunkReport,
   now: Date,
@@ -49,8 +51,8 @@ export async function checkpoint(
   const gone = report.gone.length - stillThere.length;
   const behind = await addBehind(session, chunk, [...report.behind, ...stillThere], leaseMs);
   await logAttempts(session, report.log);
-  if (report.left.length === 0) await session.run(close, chunk.id, report.delivered, behind, gone, now.getTime());
-  else await session.run(keep, chunk.id, report.left, report.delivered, behind, gone, leaseMs);
+  if (report.left.length === 0) await session.finish(close, chunk.id, report.delivered, behind, gone, now.getTime());
+  else await session.finish(keep, chunk.id, report.left, report.delivered, behind, gone, leaseMs);
   return "kept";
 }
 

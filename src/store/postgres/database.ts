@@ -10,6 +10,7 @@ import { type Listening, listenUntil } from "./listener.ts";
 import { channelOf, nodeSetting } from "./news.ts";
 import type { Session, Statement } from "./statement.ts";
 import { parseColumns } from "./parse-columns.ts";
+import { createSession, runTransaction, type Transaction } from "./transaction.ts";
 
 export type PostgresOptions = Migrations & {
   /** Absent: `public`. It is made if it does not exist. */
@@ -29,7 +30,7 @@ export type Database = Session & {
    * a deadlock, or when the connection broke before the commit was sent; never when the answer to that was lost, for it
    * may have been done. `work` must change nothing but what its session writes.
    */
-  readonly transact: <T>(work: (session: Session) => Promise<T>) => Promise<T>;
+  readonly transact: <T>(work: (transaction: Transaction) => Promise<T>) => Promise<T>;
 
   /** Has `close` wait for work that has not yet asked for a connection. */
   readonly track: (work: Promise<unknown>) => void;
@@ -141,46 +142,6 @@ async function connect(pool: pg.Pool): Promise<pg.PoolClient> {
     return await pool.connect();
   } catch (cause) {
     throw toHubError(new Fault(cause));
-  }
-}
-
-async function runTransaction<T>(
-  client: pg.PoolClient,
-  work: (session: Session) => Promise<T>,
-  transaction: { isCommitting: boolean },
-): Promise<T> {
-  transaction.isCommitting = false;
-  try {
-    // Sent together with the first statement.
-    const [, result] = await Promise.all([
-      ask(client, { text: "BEGIN ISOLATION LEVEL READ COMMITTED" }),
-      work(createSession(client)),
-    ]);
-    transaction.isCommitting = true;
-    await ask(client, { text: "COMMIT" });
-    return result;
-  } catch (error) {
-    if (!(error instanceof Fault) || !error.isBroken) await ask(client, { text: "ROLLBACK" });
-    throw error;
-  }
-}
-
-function createSession(client: pg.PoolClient): Session {
-  const query = ({ name, text }: Statement, values: readonly unknown[]) =>
-    ask(client, { name, text, values: [...values] });
-  return {
-    // The statement says what its rows are.
-    all: async <Row>(statement: Statement, ...values: readonly unknown[]) =>
-      (await query(statement, values)).rows as readonly Row[],
-    run: async (statement, ...values) => (await query(statement, values)).rowCount ?? 0,
-  };
-}
-
-async function ask(client: pg.PoolClient, query: pg.QueryConfig): Promise<pg.QueryResult<Record<string, unknown>>> {
-  try {
-    return await client.query(query);
-  } catch (cause) {
-    throw new Fault(cause);
   }
 }
 
