@@ -69,13 +69,16 @@ export async function postForm(url: string, form: Readonly<Record<string, string
   if (!response.ok) throw new Error(`${response.status}: ${text}`);
 }
 
-/** What a row asks for rules over what the bench needs, and CARILLON_* of the bench's own environment over both. */
-export function hubEnvironment(file: string, settings: Settings): Record<string, string> {
+/**
+ * What a row asks for rules over what the bench needs, and CARILLON_* of the bench's own environment over both.
+ * `database`: a file, or a URL.
+ */
+export function hubEnvironment(database: string, settings: Settings): Record<string, string> {
   const given = Object.entries(settings).map(([name, value]) => [`CARILLON_${name}`, value] as const);
   const own = Object.entries(process.env).filter(([name]) => name.startsWith("CARILLON_"));
   return {
     CARILLON_PORT: "0",
-    CARILLON_DATABASE_URL: `file:${file}`,
+    CARILLON_DATABASE_URL: database.includes("://") ? database : `file:${database}`,
     CARILLON_ALLOW_CIDRS: "127.0.0.0/8",
     CARILLON_FETCH_MIN_INTERVAL_SECONDS: "0",
     CARILLON_LOG_LEVEL: "fatal",

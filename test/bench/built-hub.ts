@@ -9,6 +9,7 @@ import { promisify } from "node:util";
 import { hubEnvironment, postForm, type Settings } from "./bench-hub.ts";
 import { killAtEnd } from "./calls.ts";
 import { nowMs } from "./now-ms.ts";
+import { cpuMsOf } from "./process-cpu.ts";
 
 /** The program that operators run: built, and with nothing of the bench inside. Disposing kills it. */
 export type BuiltHub = AsyncDisposable & {
@@ -19,6 +20,8 @@ export type BuiltHub = AsyncDisposable & {
   /** Resident memory now, and the most since `forgetPeak`, in MB of a million bytes. Linux tells. */
   memory(): Promise<{ readonly rssMb: number; readonly peakMb: number }>;
   forgetPeak(): Promise<void>;
+  /** What it has used of processors since its start. */
+  cpuMs(): Promise<number>;
 };
 
 const root = resolve(import.meta.dirname, "../..");
@@ -28,10 +31,11 @@ export async function build(): Promise<void> {
   await promisify(execFile)("npm", ["run", "--silent", "build"], { cwd: root });
 }
 
-export async function startBuiltHub(file: string, settings: Settings = {}): Promise<BuiltHub> {
+/** `database`: a file, or a URL. */
+export async function startBuiltHub(database: string, settings: Settings = {}): Promise<BuiltHub> {
   const port = await findPort();
   const url = `http://127.0.0.1:${port}/`;
-  const env = { ...process.env, ...hubEnvironment(file, settings), CARILLON_PORT: String(port) };
+  const env = { ...process.env, ...hubEnvironment(database, settings), CARILLON_PORT: String(port) };
   const startedMs = nowMs();
   const child = spawn(process.execPath, ["dist/main.js", "serve"], { cwd: root, env, stdio: "ignore" });
   const proc = `/proc/${child.pid}`;
@@ -46,6 +50,7 @@ export async function startBuiltHub(file: string, settings: Settings = {}): Prom
       return { rssMb: megabytes("VmRSS"), peakMb: megabytes("VmHWM") };
     },
     forgetPeak: () => writeFile(`${proc}/clear_refs`, "5"),
+    cpuMs: () => cpuMsOf(child.pid ?? 0),
     ...killAtEnd(child),
   };
 }

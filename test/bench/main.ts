@@ -9,7 +9,8 @@ import { rows } from "./rows.ts";
 import { barOf, formatTable, type Measured } from "./table.ts";
 
 const usage = `npm run bench -- [--rounds N] [--full] [--profile FOLDER] [NAME ...]
-rows: ${rows.map(({ name }) => name).join(", ")}`;
+rows: ${rows.map(({ name }) => name).join(", ")}
+A name also stands for all that begin with it and a hyphen.`;
 const resultsFile = join(import.meta.dirname, "results.json");
 
 // Called off: what has been opened goes by its exit handlers.
@@ -45,11 +46,13 @@ function readArguments(): Asked | string {
       profile: { type: "string" },
     } as const;
     const { values, positionals } = parseArgs({ allowPositionals: true, options });
-    const unknown = positionals.filter((name) => !rows.some((row) => row.name === name));
+    const isAbout = (row: Row, name: string) => row.name === name || row.name.startsWith(`${name}-`);
+    const unknown = positionals.filter((name) => !rows.some((row) => isAbout(row, name)));
     if (unknown.length > 0) return `there is no row ${unknown.join(", ")}`;
     if (!/^[1-9]\d{0,2}$/.test(values.rounds))
       return `--rounds is "${values.rounds}": it must be a whole number from 1`;
-    const chosen = positionals.length === 0 ? rows : rows.filter(({ name }) => positionals.includes(name));
+    const isChosen = (row: Row) => positionals.some((name) => isAbout(row, name));
+    const chosen = positionals.length === 0 ? rows : rows.filter(isChosen);
     return { chosen, rounds: Number(values.rounds), full: values.full, profile: values.profile };
   } catch (error) {
     return error instanceof Error ? error.message : String(error);

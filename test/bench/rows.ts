@@ -11,6 +11,10 @@ import { manyOrigins } from "./rows/many-origins.ts";
 import { millionRow } from "./rows/million.ts";
 import { oneOrigin } from "./rows/one-origin.ts";
 import { pendingVerifications } from "./rows/pending-verifications.ts";
+import { postgresRow } from "./rows/postgres.ts";
+import { postgresClaims } from "./rows/postgres-claims.ts";
+import { postgresCost } from "./rows/postgres-cost.ts";
+import { postgresMillion } from "./rows/postgres-million.ts";
 
 /** In the order in which they run. */
 export const rows: readonly Row[] = [
@@ -28,4 +32,8 @@ export const rows: readonly Row[] = [
   oneOrigin,
   deadBacklog,
   pendingVerifications,
+  postgresRow,
+  postgresCost,
+  postgresClaims,
+  postgresMillion,
 ];

@@ -1,4 +1,5 @@
 import SqliteDatabase from "better-sqlite3";
+import type pg from "pg";
 
 /**
  * Subscriptions to a topic written straight into the file, for through the store a million of them take minutes. As long as
@@ -23,4 +24,25 @@ export function subscribeBySql(file: string, topic: string, origins: readonly st
     insert.run({ topicId, origins: JSON.stringify(origins), many: origins.length, now, count });
   })();
   database.close();
+}
+
+/** The same into PostgreSQL. */
+export async function subscribeInPostgres(
+  client: pg.Client,
+  topic: string,
+  origins: readonly string[],
+  count: number,
+): Promise<void> {
+  const { rows } = await client.query<{ readonly id: string }>(
+    "INSERT INTO topics (url, origin, policy, subscribers) VALUES ($1, $2, 'latest', $3) RETURNING id",
+    [topic, new URL(topic).origin, count],
+  );
+  const random = "md5(random()::text)";
+  await client.query(
+    `INSERT INTO subscriptions (topic_id, callback, secret, first_seq, verified_at, expires_at)
+     SELECT $1, ($2::text[])[1 + n % $3::int] || '/websub/' || ${random} || left(${random}, 8), convert_to(${random}, 'UTF8'),
+            1, $4::bigint, $4::bigint + 864000000
+       FROM generate_series(1, $5::int) n`,
+    [rows[0]?.id, origins, origins.length, Date.now(), count],
+  );
 }

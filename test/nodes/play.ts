@@ -1,6 +1,6 @@
 import { setTimeout } from "node:timers/promises";
 
-import { startServer } from "../support/postgres-server.ts";
+import { startTestServer } from "../support/postgres-server.ts";
 import { openPublisher } from "../support/publisher.ts";
 import { type Ask, openAsking } from "./ask.ts";
 import { type Audience, type Mood, openAudience } from "./audience.ts";
@@ -52,8 +52,7 @@ export async function play(given: Play): Promise<Outcome> {
     { path: "/latest", policy: "latest", subscribers: Math.ceil(subscribers / 10), versions },
   ];
   const ledger = new Ledger(topics);
-  const server = await startServer({ autovacuum: "on", synchronous_commit: "on" });
-  stack.defer(() => server.stop());
+  const server = stack.use(await startTestServer({ autovacuum: "on", synchronous_commit: "on" }));
   const { ask } = stack.use(openAsking(server.url));
   const publisher = stack.use(await openPublisher());
   const tell: Play["tell"] = (what) => given.tell(`${what}; ${ledger.taken} taken, ${ledger.figures.repeats} repeats`);

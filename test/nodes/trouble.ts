@@ -1,6 +1,6 @@
 import { setTimeout } from "node:timers/promises";
 
-import type { PostgresServer } from "../support/postgres-server.ts";
+import type { EmbeddedServer } from "../support/embedded-server.ts";
 import type { Ask } from "./ask.ts";
 import type { Crew } from "./crew.ts";
 
@@ -12,7 +12,7 @@ export type Trouble = "kill" | "stop" | "restart" | "cut";
 
 export type TroubleDeps = {
   readonly crew: Crew;
-  readonly server: PostgresServer;
+  readonly server: EmbeddedServer;
   readonly ask: Ask;
   /** Told what breaks a promise. */
   readonly blame: (what: string) => void;
