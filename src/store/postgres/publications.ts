@@ -12,15 +12,21 @@ const byKey = sql(
   `SELECT p.content_type, p.links, p.published_at, p.body, t.url AS topic_url FROM publications p
      JOIN topics t ON t.id = p.topic_id WHERE p.topic_id = $1 AND p.seq = $2`,
 );
-// While an earlier publication is on its way, somebody may yet fall behind with that one and be owed all that follow.
+// While an earlier publication is on its way, somebody may yet fall behind with that one and be owed all that follow. What is
+// needed first is asked once for each topic: rows of `behind` are written anew so often that the dead among them count.
 const removePage = sql(
   `WITH page AS MATERIALIZED (
      SELECT topic_id, seq FROM publications WHERE (topic_id, seq) > ($1, $2) ORDER BY topic_id, seq LIMIT ${pageSize}),
+   needed AS MATERIALIZED (
+     SELECT t.topic_id, least(
+              (SELECT b.next FROM behind b WHERE b.topic_id = t.topic_id ORDER BY b.next LIMIT 1),
+              (SELECT f.seq FROM fan_outs f WHERE f.topic_id = t.topic_id AND NOT f.done ORDER BY f.seq LIMIT 1)) AS first
+       FROM (SELECT DISTINCT topic_id FROM page) t),
    removed AS (
      DELETE FROM publications WHERE (topic_id, seq) IN (
-       SELECT p.topic_id, p.seq FROM page p JOIN fan_outs f ON f.topic_id = p.topic_id AND f.seq = p.seq AND f.done
-        WHERE NOT EXISTS (SELECT 1 FROM behind b WHERE b.topic_id = p.topic_id AND b.next <= p.seq)
-          AND NOT EXISTS (SELECT 1 FROM fan_outs e WHERE e.topic_id = p.topic_id AND e.seq < p.seq AND NOT e.done)
+       SELECT p.topic_id, p.seq FROM page p JOIN needed n ON n.topic_id = p.topic_id
+         JOIN fan_outs f ON f.topic_id = p.topic_id AND f.seq = p.seq AND f.done
+        WHERE n.first IS NULL OR p.seq < n.first
         LIMIT $3) RETURNING 1)
    SELECT (SELECT count(*) FROM removed) AS removed, l.* FROM
      (SELECT topic_id AS "topicId", seq FROM page ORDER BY topic_id, seq OFFSET ${pageSize - 1}) l
