@@ -36,13 +36,19 @@ export type ServerUse = {
 
 export const migrationsFolder = resolve(import.meta.dirname, "../../src/store/postgres/migrations");
 
-/** `watch`: it has pg_stat_statements, which costs it a little. */
-export async function openPostgres({ watch = false } = {}): Promise<BenchPostgres> {
+export type PostgresOptions = {
+  /** It has pg_stat_statements, which costs it a little. */
+  readonly watch?: boolean;
+  /** Of a server of its own, besides the defaults. */
+  readonly settings?: Readonly<Record<string, string>>;
+};
+
+export async function openPostgres({ watch = false, settings = {} }: PostgresOptions = {}): Promise<BenchPostgres> {
   await using stack = new AsyncDisposableStack();
   const given = process.env["CARILLON_TEST_POSTGRES_URL"];
   const { url, pid } = given
     ? { url: given, pid: undefined }
-    : stack.use(await startServer(watch ? { shared_preload_libraries: "pg_stat_statements" } : {}));
+    : stack.use(await startServer({ ...settings, ...(watch && { shared_preload_libraries: "pg_stat_statements" }) }));
   const [told] = await ask<{ server_version: string }>(url, "SHOW server_version");
   let databases = 0;
   const create = async (options: string) => {

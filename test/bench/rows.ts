@@ -13,6 +13,7 @@ import { oneOrigin } from "./rows/one-origin.ts";
 import { pendingVerifications } from "./rows/pending-verifications.ts";
 import { postgresRow } from "./rows/postgres.ts";
 import { postgresClaims } from "./rows/postgres-claims.ts";
+import { postgresChurn } from "./rows/postgres-churn.ts";
 import { postgresCost } from "./rows/postgres-cost.ts";
 import { postgresMillion } from "./rows/postgres-million.ts";
 
@@ -36,4 +37,5 @@ export const rows: readonly Row[] = [
   postgresCost,
   postgresClaims,
   postgresMillion,
+  postgresChurn,
 ];

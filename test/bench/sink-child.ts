@@ -6,7 +6,7 @@ import { Arrivals } from "./arrivals.ts";
 import { answerCalls } from "./calls.ts";
 import { createMeter } from "./meter.ts";
 import { nowMs } from "./now-ms.ts";
-import { answerTo, readRequests, type SinkRequest } from "./sink-requests.ts";
+import { answerTo, failure, readRequests, type SinkRequest } from "./sink-requests.ts";
 import { acceptTls, type TlsIdentity } from "./sink-tls.ts";
 
 /** Subscribers that behave alike. */
@@ -15,8 +15,8 @@ export type Group = {
   /** They live at 127.`network`.0.1 and the addresses that follow, one for each origin. */
   readonly network: number;
   readonly origins: number;
-  /** `hang` reads and never answers; `drip` sends a header without end. */
-  readonly behaviour: "answer" | "hang" | "drip";
+  /** `fail` answers deliveries with 500; `hang` reads and never answers; `drip` sends a header without end. */
+  readonly behaviour: "answer" | "fail" | "hang" | "drip";
   /** How long an answer takes. Absent: none. */
   readonly afterMs?: number;
   /** They speak https, each with a certificate of its own. Absent: http. */
@@ -109,9 +109,10 @@ function serve(running: Running, socket: Socket): void {
     arrivals.add(request.method === "POST" ? request.firstLine : pathOf(request.target), nowMs());
     const answer = () => {
       running.open -= 1;
-      socket.write(answerTo(request), "latin1");
+      socket.write(group.behaviour === "fail" ? failure : answerTo(request), "latin1");
     };
-    if (group.behaviour === "answer" && group.afterMs === undefined) answer();
+    const answers = group.behaviour === "answer" || group.behaviour === "fail";
+    if (answers && group.afterMs === undefined) answer();
     if (group.behaviour === "drip") drip(socket);
     if (group.afterMs !== undefined) setTimeout(answer, group.afterMs);
   };

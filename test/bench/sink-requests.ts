@@ -52,6 +52,8 @@ function beginRequest(gathered: Buffer): Begun | undefined {
   return { request: { method, target, firstLine: gathered.toString("latin1", bodyStart, lineEnd) }, bytesLeft };
 }
 
+export const failure = "HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n";
+
 /** A delivery is taken, and the challenge of a verification echoed (§5.3). */
 export function answerTo({ method, target }: SinkRequest): string {
   if (method === "POST") return "HTTP/1.1 204 No Content\r\n\r\n";
