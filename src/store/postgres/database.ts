@@ -8,6 +8,7 @@ import { Fault, tooManyWait, toHubError } from "./fault.ts";
 import { applyMigrations, type Migrations } from "./migrations.ts";
 import { type Listening, listenUntil } from "./listener.ts";
 import { channelOf, nodeSetting } from "./news.ts";
+import { enter } from "./presence.ts";
 import type { Session, Statement } from "./statement.ts";
 import { parseColumns } from "./parse-columns.ts";
 import { createSession, runTransaction, type Transaction } from "./transaction.ts";
@@ -166,7 +167,10 @@ function toConfig(
   };
   return {
     connectionString: url,
+    // Each connection says that the node is there, so one at least is kept; none is used before it has been let in.
+    min: 1,
     max: connections,
+    onConnect: enter,
     pipeline: true,
     keepAlive: true,
     connectionTimeoutMillis: connectMs,
