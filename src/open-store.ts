@@ -26,7 +26,7 @@ export async function openStore(
 }
 
 /** Beside the sources, or beside the built program. */
-function migrationsOf(store: "sqlite" | "postgres"): string {
+export function migrationsOf(store: "sqlite" | "postgres"): string {
   const path = import.meta.url.endsWith(".ts") ? `store/${store}/migrations` : `migrations/${store}`;
   return fileURLToPath(new URL(path, import.meta.url));
 }

@@ -1,6 +1,6 @@
 import type { AdminToken } from "../admin-token.ts";
 import type { Config } from "../config.ts";
-import { hidePassword } from "../config/hide-password.ts";
+import { tellDatabase } from "../config/tell-database.ts";
 
 export type Started = {
   readonly version: string;
@@ -38,10 +38,6 @@ function describeAdmin(
   const at = adminPort === port ? [] : [`admin      ${host} port ${adminPort}`];
   if (!token.isNew) return at;
   return [...at, `token      ${token.value}   opens the admin surface; kept in ${token.file}, shown only now`];
-}
-
-function tellDatabase(database: Config["database"]): string {
-  return database.kind === "file" ? database.path : hidePassword(database.url);
 }
 
 function describeReach(allowCidrs: readonly string[]): readonly string[] {

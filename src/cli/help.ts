@@ -7,11 +7,13 @@ export function describeUsage(): string {
 usage: carillon [COMMAND] [SETTINGS]
 
 commands
-  serve       run the hub (also without a command)
-  demo        run the hub with a sample publisher and a sample subscriber
-  config      print every setting, its value and where it comes from
-  --help      this text
-  --version   the version
+  serve          run the hub (also without a command)
+  demo           run the hub with a sample publisher and a sample subscriber
+  config         print every setting, its value and where it comes from
+  migrate-store  --from URL --to URL: move everything from one database, file:… or postgres://…, to another, empty
+                 one, and compare the two; no hub may run on either
+  --help         this text
+  --version      the version
 
 settings (in parentheses: the default)
 ${describeSettings()}

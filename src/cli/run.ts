@@ -6,9 +6,10 @@ import { config } from "./config.ts";
 import { demo } from "./demo.ts";
 import { explainFailure } from "./explain-failure.ts";
 import { describeUsage } from "./help.ts";
+import { migrateStore } from "./migrate-store.ts";
 import { serve } from "./serve.ts";
 
-const commands: Readonly<Record<string, Command>> = { serve, demo, config };
+const commands: Readonly<Record<string, Command>> = { serve, demo, config, "migrate-store": migrateStore };
 
 /**
  * Runs what the command line asks for. Answers the exit code: 0, 1 when it failed, 2 when command or settings

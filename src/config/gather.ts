@@ -52,7 +52,7 @@ function gatherFlags(argv: readonly string[]): Gathered {
 }
 
 /** `--name value` and `--name=value`; a word that is neither comes back as its own label. */
-function readFlags(argv: readonly string[]): { label: string; text: string | undefined }[] {
+export function readFlags(argv: readonly string[]): { label: string; text: string | undefined }[] {
   const flags: { label: string; text: string | undefined }[] = [];
   const words = [...argv];
   for (let word = words.shift(); word !== undefined; word = words.shift()) {

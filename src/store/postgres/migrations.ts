@@ -55,7 +55,7 @@ function assertKnown(known: readonly MigrationMeta[], applied: number): void {
 }
 
 /** When the newest migration applied was made; 0 before the first. */
-async function lastApplied(client: pg.PoolClient, schema: string): Promise<number> {
+export async function lastApplied(client: pg.ClientBase, schema: string): Promise<number> {
   const table = `${client.escapeIdentifier(schema)}.migrations`;
   const { rows: found } = await client.query<{ readonly known: boolean }>({
     text: "SELECT to_regclass($1) IS NOT NULL AS known",

@@ -10,17 +10,21 @@ export function assertMigrated(file: string, migrationsFolder: string): void {
   if (pending.length > 0) throw new Error(`it lacks ${pending.length} migrations, and CARILLON_MIGRATE is false`);
 }
 
-/** When the newest migration applied was made; 0 before the first. */
 function readLastApplied(file: string): number {
   const connection = new SqliteDatabase(file, { readonly: true });
   try {
-    const table = connection.prepare("SELECT 1 FROM sqlite_master WHERE name = '__drizzle_migrations'").get();
-    if (table === undefined) return 0;
-    const newest = connection.prepare<[], { readonly at: number | null }>(
-      "SELECT max(created_at) AS at FROM __drizzle_migrations",
-    );
-    return newest.get()?.at ?? 0;
+    return lastApplied(connection);
   } finally {
     connection.close();
   }
+}
+
+/** When the newest migration applied was made; 0 before the first. */
+export function lastApplied(connection: SqliteDatabase.Database): number {
+  const table = connection.prepare("SELECT 1 FROM sqlite_master WHERE name = '__drizzle_migrations'").get();
+  if (table === undefined) return 0;
+  const newest = connection.prepare<[], { readonly at: number | null }>(
+    "SELECT max(created_at) AS at FROM __drizzle_migrations",
+  );
+  return newest.get()?.at ?? 0;
 }

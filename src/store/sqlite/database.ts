@@ -43,7 +43,26 @@ export type Database = {
  * Opens the file, creates or migrates it, and voids the claims of the process that used it before.
  * Throws `store_unavailable`, and leaves nothing open, when the file cannot be used.
  */
-export function openDatabase(file: string, migrationsFolder: string, { migrate = true }: SqliteOptions = {}): Database {
+export function openDatabase(file: string, migrationsFolder: string, options: SqliteOptions = {}): Database {
+  const { connection, close } = openFile(file, migrationsFolder, options);
+  try {
+    voidClaims(connection);
+    followDueOrigins(connection);
+    // From here on a wait would stop everything else: who is refused tries again.
+    connection.pragma("busy_timeout = 50");
+    return { connection, ...createGroupCommit(connection), close };
+  } catch (cause) {
+    close();
+    throw toHubError(file, cause);
+  }
+}
+
+/** A file that is locked against other processes until it is closed, and at the newest schema. Throws as `openDatabase`. */
+export function openFile(
+  file: string,
+  migrationsFolder: string,
+  { migrate = true }: SqliteOptions = {},
+): Pick<Database, "connection" | "close"> {
   let unlock = () => {};
   let connection: SqliteDatabase.Database | undefined;
   const close = () => {
@@ -57,16 +76,16 @@ export function openDatabase(file: string, migrationsFolder: string, { migrate =
     connection = new SqliteDatabase(file);
     setPragmas(connection);
     applyMigrations(drizzle(connection), { migrationsFolder });
-    voidClaims(connection);
-    followDueOrigins(connection);
-    // From here on a wait would stop everything else: who is refused tries again.
-    connection.pragma("busy_timeout = 50");
-    return { connection, ...createGroupCommit(connection), close };
+    return { connection, close };
   } catch (cause) {
     close();
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new HubError("store_unavailable", `the database file ${file} cannot be used: ${reason}`, { cause });
+    throw toHubError(file, cause);
   }
+}
+
+function toHubError(file: string, cause: unknown): HubError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new HubError("store_unavailable", `the database file ${file} cannot be used: ${reason}`, { cause });
 }
 
 /** It holds secrets and callbacks, which are capabilities: nobody but its owner may read it, nor what SQLite puts beside it. */

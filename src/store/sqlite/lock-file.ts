@@ -14,7 +14,7 @@ export function lockFile(file: string): () => void {
     lock.exec("BEGIN EXCLUSIVE");
   } catch (cause) {
     lock.close();
-    throw new HubError("store_unavailable", "another process uses it", { cause });
+    throw new HubError("store_unavailable", "another process uses it, a hub or a move of its data", { cause });
   }
   return () => {
     lock.close();
