@@ -2,7 +2,7 @@ import { gather, type Environment, type Gathered } from "./config/gather.ts";
 import { hidePassword } from "./config/hide-password.ts";
 import type { DatabaseAddress } from "./config/rules.ts";
 import { settingsSchema, type SettingKey } from "./config/schema.ts";
-import { settings } from "./config/settings.ts";
+import { type Setting, settings } from "./config/settings.ts";
 import type { SignatureMethod } from "./model/signature-method.ts";
 
 /** Every setting of the hub, checked. */
@@ -53,16 +53,19 @@ export class SettingsError extends Error {
 export type SettingInForce = {
   readonly name: string;
   readonly text: string;
-  readonly from: "default" | "environment" | "flag";
+  readonly from: "default" | "environment" | "flag" | "file";
 };
 
 /**
- * The settings from flags, environment and defaults, in this order. Empty means unset; CARILLON_TEST_* is
- * ignored. Throws one SettingsError with every fault: unknown names, flags without value, values that
- * break their rule.
+ * The settings from flags, environment and defaults, in this order; secrets also from files that these name. Empty means unset;
+ * CARILLON_TEST_* is ignored. Throws one SettingsError with every fault: unknown names, flags without value, files that
+ * cannot be read, values that break their rule.
  */
 export function loadConfig(env: Environment, argv: readonly string[]): Config {
-  const gathered = gather(env, argv);
+  return judge(gather(env, argv));
+}
+
+function judge(gathered: Gathered): Config {
   const result = settingsSchema.safeParse(textsToJudge(gathered));
   const faults = [...gathered.faults, ...(result.error?.issues ?? []).map((issue) => tellFault(issue, gathered))];
   if (!result.success || faults.length > 0) throw new SettingsError(faults);
@@ -72,11 +75,13 @@ export function loadConfig(env: Environment, argv: readonly string[]): Config {
 
 /** Every setting as written, or what is used in its place, and where it comes from; never a password. Throws like loadConfig. */
 export function explainConfig(env: Environment, argv: readonly string[]): readonly SettingInForce[] {
-  const config: Readonly<Record<string, unknown>> = loadConfig(env, argv);
-  const { given } = gather(env, argv);
-  return settings.map(({ key, name, fallback }) => {
+  const gathered = gather(env, argv);
+  const { given } = gathered;
+  const config: Readonly<Record<string, unknown>> = judge(gathered);
+  return settings.map((setting) => {
+    const { key, name, fallback } = setting;
     const said = given.get(key);
-    if (said !== undefined && said.text !== "") return { name, text: show(key, said.text), from: said.from };
+    if (said !== undefined && said.text !== "") return { name, text: show(setting, said.text), from: said.from };
     const used = config[key];
     return { name, text: typeof used === "number" ? String(used) : fallback, from: "default" };
   });
@@ -91,10 +96,10 @@ function tellFault(issue: { path: PropertyKey[]; message: string }, { given }: G
   const said = setting && given.get(setting.key);
   const label = said?.label ?? setting?.name ?? "a setting";
   const text = said?.text ?? setting?.fallback ?? "";
-  return `${label} is "${setting ? show(setting.key, text) : text}": ${issue.message}`;
+  return `${label} is "${setting ? show(setting, text) : text}": ${issue.message}`;
 }
 
-function show(key: SettingKey, text: string): string {
-  if (key === "adminToken") return "***";
-  return key === "databaseUrl" ? hidePassword(text) : text;
+function show({ secret }: Setting, text: string): string {
+  if (secret === "whole") return "***";
+  return secret === "password" ? hidePassword(text) : text;
 }

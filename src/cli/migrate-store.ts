@@ -55,7 +55,7 @@ function readAddresses(argv: readonly string[]): Record<"from" | "to", DatabaseA
 
 function readTexts(argv: readonly string[], faults: string[]): ReadonlyMap<Flag, string> {
   const texts = new Map<Flag, string>();
-  for (const { label, text } of readFlags(argv)) {
+  for (const { word: label, text } of readFlags(argv)) {
     const flag = flags.find((known) => known === label);
     if (flag === undefined) faults.push(tellUnknown(label));
     else if (texts.has(flag)) faults.push(`${flag} is given more than once`);

@@ -6,7 +6,8 @@ import { settleLease, usualLease } from "./lease-bounds.ts";
 import * as rules from "./rules.ts";
 
 // Every setting, once: its rule, its default (as one would write it) and its meaning. Names of variables
-// and flags follow from the keys; help, `carillon config`, the README's table and all checks follow from this.
+// and flags follow from the keys; help, `carillon config`, the README's table and all checks follow from this. What is `secret` is
+// never shown, all of it or the password in it, and has a twin that names a file which holds it.
 
 /** 300 years: a longer lease or wait would leave the range of dates. */
 const maxSeconds = 10_000_000_000;
@@ -35,13 +36,17 @@ export const shape = {
       rules.readDatabaseUrl,
     )
     .prefault("file:data/carillon.db")
-    .meta({ description: "what holds everything: a SQLite file, or postgres://… for several nodes" }),
+    .meta({
+      description: "what holds everything: a SQLite file, or postgres://… for several nodes",
+      secret: "password",
+    }),
   adminToken: rules
     .rule("at least 32 characters without white space", (text) => (/^\S{32,}$/.test(text) ? text : undefined))
     .optional()
     .meta({
       description: "opens the admin surface (Authorization: Bearer TOKEN); made at the first start unless set",
       shown: "kept in admin-token, beside the database",
+      secret: "whole",
     }),
   adminPort: rules
     .wholeNumber(0, 65_535)
