@@ -4,11 +4,12 @@ export type ParsedUrl =
   | { readonly kind: "fault"; readonly fault: string };
 
 const maxLength = 2048;
+const maxHostLength = 253;
 const oddCharacters = /[\p{Cc}\s<>"\\]/u;
 
 /**
  * Reads an absolute http(s) URL (§5.1.1). Policy: no userinfo, which clients drop silently; no fragment, which never
- * reaches the wire; at most 2048 characters; no white space or control characters, which parsers disagree about.
+ * reaches the wire; at most 2048 characters, 253 of them the host's (DNS has no longer names); no white space or control characters, which parsers disagree about.
  */
 export function parseHttpUrl(value: string): ParsedUrl {
   if (value.length > maxLength) return { kind: "fault", fault: `must be at most ${maxLength} characters long` };
@@ -25,7 +26,10 @@ function faultOf(value: string, url: URL | null): string | undefined {
   // Without a host, the URL standard would take the first part of the path for it.
   if (!/^https?:\/\/[^/?#]/i.test(value) || url === null) return notAbsolute;
   if (value.includes("#")) return "must not have a fragment";
-  return url.username || url.password ? "must not hold a user name or password" : undefined;
+  if (url.username || url.password) return "must not hold a user name or password";
+  // As it would be asked for: without escapes, in ASCII. A dot at its end only says that nothing follows.
+  const host = url.hostname.replace(/\.$/, "");
+  return host.length > maxHostLength ? `must have a host of at most ${maxHostLength} characters` : undefined;
 }
 
 /**

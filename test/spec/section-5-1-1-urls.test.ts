@@ -72,6 +72,33 @@ test.each(["hub.topic", "hub.callback"])("§5.1.1 %s may be 2048 characters long
 });
 
 test.each(["hub.topic", "hub.callback"])(
+  "§5.1.1 the host in %s may be 253 characters long and no longer",
+  async (field) => {
+    await using hub = await openTestHub();
+    const longest = `${"a.".repeat(125)}abc`;
+    for (const host of [longest, `${longest}.`, `%61${longest.slice(1)}`]) {
+      expect((await hub.post({ ...toSubscribe(usable, usable), [field]: `http://${host}:8080/` })).status).toBe(202);
+    }
+    for (const host of [`a${longest}`, `a${longest}.`, `${longest.slice(3)}ü`, "a.".repeat(900)]) {
+      const response = await hub.post({ ...toSubscribe(usable, usable), [field]: `http://${host}/` });
+      expect(response.status).toBe(400);
+      expect(await response.text()).toMatch(
+        new RegExp(`^${field} "http://.* must have a host of at most 253 characters\n$`),
+      );
+    }
+  },
+);
+
+test("§6 a ping of a topic whose host is longer than 253 characters is refused too, with the rule", async () => {
+  await using hub = await openTestHub();
+  const response = await hub.post({ "hub.mode": "publish", "hub.url": `http://${"a.".repeat(127)}/feed` });
+  expect(response.status).toBe(204);
+  const refused = await hub.post({ "hub.mode": "publish", "hub.url": `http://${"a.".repeat(127)}b/feed` });
+  expect(refused.status).toBe(400);
+  expect(await refused.text()).toMatch(/^hub\.url "http:.* must have a host of at most 253 characters\n$/);
+});
+
+test.each(["hub.topic", "hub.callback"])(
   "§5.1.1 no line break gets from %s into a header or a request line",
   async (field) => {
     await using hub = await openTestHub();
