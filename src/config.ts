@@ -17,6 +17,8 @@ export type Config = {
   /** Absent: the admin surface is on the port that all else is on. */
   readonly adminPort: number | undefined;
   readonly allowCidrs: readonly string[];
+  /** An http URL, with user and password where the proxy wants them. */
+  readonly egressProxy: string | undefined;
   readonly leaseMinSeconds: number;
   readonly leaseDefaultSeconds: number;
   readonly leaseMaxSeconds: number;
@@ -69,8 +71,8 @@ function judge(gathered: Gathered): Config {
   const result = settingsSchema.safeParse(textsToJudge(gathered));
   const faults = [...gathered.faults, ...(result.error?.issues ?? []).map((issue) => tellFault(issue, gathered))];
   if (!result.success || faults.length > 0) throw new SettingsError(faults);
-  const { databaseUrl, publicUrl, adminToken, adminPort, ...rest } = result.data;
-  return { ...rest, database: databaseUrl, publicUrl, adminToken, adminPort };
+  const { databaseUrl, publicUrl, adminToken, adminPort, egressProxy, ...rest } = result.data;
+  return { ...rest, database: databaseUrl, publicUrl, adminToken, adminPort, egressProxy };
 }
 
 /** Every setting as written, or what is used in its place, and where it comes from; never a password. Throws like loadConfig. */

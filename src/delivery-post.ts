@@ -11,7 +11,7 @@ const program = new URL(`delivery-thread.${import.meta.url.endsWith(".ts") ? "ts
 
 export type DeliveryPostDeps = Omit<DeliveryThreadsDeps, "spawn"> &
   ThreadSettings & {
-    /** In place of the system's resolver; cannot cross threads. */
+    /** In place of the hub's own resolver; cannot cross threads. */
     readonly resolve: Resolve | undefined;
   };
 

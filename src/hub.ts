@@ -29,7 +29,7 @@ export type Overrides = {
   readonly log?: Log;
   /** In [0, 1): jitter. */
   readonly random?: () => number;
-  /** Absent: the operating system's resolver. */
+  /** Absent: the hub's own (resolver.ts). */
   readonly resolve?: Resolve;
   /** How long claims last where they have an end. */
   readonly leaseMs?: number;
@@ -109,6 +109,7 @@ async function startHub(config: Config, overrides: Overrides): Promise<RunningHu
 async function openParts(given: Config, overrides: Overrides, stack: CleanupStack): Promise<RunningHub> {
   const { clock = systemClock, log = createLog(given.logLevel), random = Math.random, resolve } = overrides;
   const { config, sockets } = fitDescriptors(given, log);
+  warnOfReach(config, log);
   const counts = new Counts();
   const store = countSettled(stack.use(await openStore(config, overrides.leaseMs)), counts);
   const admin = await openAdmin(config, clock, store, counts);
@@ -170,10 +171,18 @@ async function listKnownHosts({ hosts, behind }: Store) {
   return { shut: await hosts.listShut(), troubled: await behind.listTroubled() };
 }
 
-function doorOf({ allowCidrs, hostConcurrency }: Config) {
+/** What the address guard of this hub does not do. */
+function warnOfReach({ allowCidrs, egressProxy }: Config, log: Log): void {
+  if (allowCidrs.length > 0)
+    log.warn({ opened: allowCidrs }, "CARILLON_ALLOW_CIDRS is set: topics and callbacks may live in private networks");
+  if (egressProxy !== undefined)
+    log.warn("CARILLON_EGRESS_PROXY is set: names are for the proxy to resolve, and it must filter addresses itself");
+}
+
+function doorOf({ allowCidrs, egressProxy, hostConcurrency }: Config) {
   // The gate bounds deliveries; those beyond let verifications and fetches pass by deliveries that hang.
   const connectionsPerOrigin = hostConcurrency + 8;
-  return { allowCidrs, connectionsPerOrigin };
+  return { allowCidrs, egressProxy, connectionsPerOrigin };
 }
 
 function headersOf({ signatureMethod, signatureMethodByHost }: Config, { url, urls }: HubAddress): HeaderPolicy {

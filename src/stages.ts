@@ -10,9 +10,9 @@ import { describeHub } from "./http/describe-hub.ts";
 import type { HubSteps } from "./http/hub-routes.ts";
 import type { HubAddress } from "./hub-address.ts";
 import type { Log } from "./log.ts";
-import { createAddressGuard } from "./outbound/address-guard.ts";
 import type { Post } from "./distribute/post.ts";
 import type { Outbound } from "./outbound/outbound.ts";
+import { createReachGuard } from "./outbound/reach.ts";
 import { acceptPing } from "./publish/accept-ping.ts";
 import type { Store } from "./store/store.ts";
 import { acceptSubscription } from "./subscribe/accept-subscription.ts";
@@ -108,7 +108,7 @@ type OnError = (error: unknown) => void;
 
 function createHubSteps(deps: StageDeps, minIntervalMs: number, nudgeFetch: () => void, verify: Bell): HubSteps {
   const { config, clock, store, address } = deps;
-  const guard = createAddressGuard(config.allowCidrs);
+  const guard = createReachGuard({ ...config, clock });
   const { topicAllow, topicDeny, callbackDeny } = config;
   const subscribing = {
     intents: store.intents,

@@ -24,6 +24,7 @@ test("without any setting the defaults hold", () => {
     publicUrl: undefined,
     database: { kind: "file", path: "data/carillon.db" },
     allowCidrs: [],
+    egressProxy: undefined,
     leaseMinSeconds: 300,
     leaseDefaultSeconds: 864_000,
     leaseMaxSeconds: 2_592_000,

@@ -1,5 +1,6 @@
 import type { AdminToken } from "../admin-token.ts";
 import type { Config } from "../config.ts";
+import { hidePassword } from "../config/hide-password.ts";
 import { tellDatabase } from "../config/tell-database.ts";
 
 export type Started = {
@@ -26,6 +27,7 @@ export function describeStart(config: Config, { version, url, listening, admin, 
     `           <link rel="self" href="FEED URL"/>`,
     `ping       curl -i -d hub.mode=publish --data-urlencode hub.url=FEED_URL ${url}`,
     ...describeReach(config.allowCidrs),
+    ...describeProxy(config.egressProxy),
     "",
   ];
 }
@@ -47,5 +49,12 @@ function describeReach(allowCidrs: readonly string[]): readonly string[] {
   return [
     "local try  feeds and callbacks on this machine are refused, unless you set",
     "           CARILLON_ALLOW_CIDRS=127.0.0.0/8,::1/128",
+  ];
+}
+
+function describeProxy(egressProxy: string | undefined): readonly string[] {
+  if (egressProxy === undefined) return [];
+  return [
+    `warning    CARILLON_EGRESS_PROXY is set: ${hidePassword(egressProxy)} must keep the hub off private networks`,
   ];
 }

@@ -1,5 +1,5 @@
 /**
- * A setting's text without the password of a database URL, also of one that breaks the rule. What stands between the
+ * A setting's text without the password of a URL, also of one that breaks the rule. What stands between the
  * first colon of the user and the last `@` may all be password.
  */
 export function hidePassword(text: string): string {

@@ -56,6 +56,14 @@ export function readPublicUrl(text: string): string | undefined {
   return url === undefined || url.href.includes("?") ? undefined : url.href;
 }
 
+/** A proxy spoken to in plain HTTP. The user and the password, escaped where URLs want it, are for it alone. */
+export function readProxyUrl(text: string): string | undefined {
+  if (!/^http:\/\//i.test(text) || !URL.canParse(text)) return undefined;
+  const { href, pathname, search, hash, username, password } = new URL(text);
+  const isBare = pathname === "/" && search === "" && hash === "" && !/[?#]/.test(text);
+  return isBare && [username, password].every(isDecodable) ? href : undefined;
+}
+
 /** Where everything is kept: a SQLite file, or a PostgreSQL server that many nodes share. */
 export type DatabaseAddress =
   | { readonly kind: "file"; readonly path: string }

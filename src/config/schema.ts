@@ -56,6 +56,14 @@ export const shape = {
     description:
       "comma list of otherwise forbidden networks that topics and callbacks may live in; also opens names such as localhost when every address they resolve to lies inside",
   }),
+  egressProxy: rules
+    .rule("the http URL of a proxy, such as http://user:password@10.0.0.9:4750", rules.readProxyUrl)
+    .optional()
+    .meta({
+      description:
+        "the only proxy ever used, for all that the hub fetches, verifies and delivers; it must filter addresses itself",
+      secret: "password",
+    }),
   leaseMinSeconds: seconds.optional().meta({
     description: "shortest lease granted; shorter requests get this one",
     shown: String(usualLease.leaseMinSeconds),

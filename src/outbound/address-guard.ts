@@ -1,6 +1,6 @@
 import ipaddr from "ipaddr.js";
 import { refusePort } from "./blocked-ports.ts";
-import { type Address, isInside, type Network, parseAddress, parseNetwork } from "./networks.ts";
+import { type Address, isInside, parseAddress, parseNetwork } from "./networks.ts";
 
 /** Which hosts the hub talks to. Pure judgement without name resolution; the connector asks again with the addresses dialled. */
 export type AddressGuard = {
@@ -23,29 +23,69 @@ export type AddressGuard = {
   readonly refuseUrl: (url: URL) => string | undefined;
 };
 
+export type GuardOptions = {
+  /**
+   * The addresses of this machine (own-addresses.ts): refused unless opened, for what it sends to itself passes by the firewall
+   * before it. Absent: none.
+   */
+  readonly ownAddresses?: () => ReadonlySet<string>;
+  /** An egress proxy resolves names, so nobody here sees the answers: a forbidden name is then refused whatever is opened. */
+  readonly isProxied?: boolean;
+};
+
 /**
  * A guard with exceptions for `allowCidrs` (CARILLON_ALLOW_CIDRS). An opened NAT64 or 6to4 network opens only addresses whose
  * embedded IPv4 address would be allowed by itself. Throws a plain Error on what is no network.
  */
-export function createAddressGuard(allowCidrs: readonly string[]): AddressGuard {
+export function createAddressGuard(
+  allowCidrs: readonly string[],
+  { ownAddresses = () => none, isProxied = false }: GuardOptions = {},
+): AddressGuard {
   const opened = allowCidrs.map(parseNetwork);
+  const decidesNames = opened.length === 0 || isProxied;
+
+  function isOpened(address: Address): boolean {
+    if (!isInside(address, opened)) return false;
+    const inner = embeddedIpv4(address);
+    return inner === undefined || isAllowed(inner);
+  }
+
+  function isOwn(address: Address): boolean {
+    return ownAddresses().has(address.toString());
+  }
+
+  function isAllowed(address: Address): boolean {
+    return isOpened(address) || (isPublic(address) && !isOwn(address));
+  }
 
   function judgeAddress(text: string): boolean {
     const address = parseAddress(text);
-    return address !== undefined && (isOpened(address, opened) || isPublic(address));
+    return address !== undefined && isAllowed(address);
   }
 
   function judgeHost(hostname: string): string | undefined {
     const literal = parseAddress(withoutBrackets(hostname));
     if (literal !== undefined)
-      return judgeAddress(withoutBrackets(hostname)) ? undefined : refusal(`address ${hostname}`);
-    return opened.length === 0 && isForbiddenName(hostname) ? refusal(`name ${hostname}`) : undefined;
+      return isAllowed(literal) ? undefined : refusal(`address ${hostname}`, faultOf(withoutBrackets(hostname)));
+    return decidesNames && isForbiddenName(hostname) ? refusal(`name ${hostname}`) : undefined;
   }
 
   function judgeAnswers(hostname: string, addresses: readonly string[]): string | undefined {
-    const judge = isForbiddenName(hostname) ? (text: string) => isOpenedText(text, opened) : judgeAddress;
+    const judge = isForbiddenName(hostname) ? isOpenedText : judgeAddress;
+    const bad = addresses.find((address) => !judge(address));
     // The sentence keeps the address to itself: a stranger must not read internal DNS through the hub.
-    return addresses.every(judge) ? undefined : refusal(`name ${hostname} resolves to an address that`);
+    return bad === undefined ? undefined : refusal(`name ${hostname} resolves to an address that`, faultOf(bad));
+  }
+
+  function isOpenedText(text: string): boolean {
+    const address = parseAddress(text);
+    return address !== undefined && isOpened(address);
+  }
+
+  /** That a private address is this machine's own is nobody's business. */
+  function faultOf(text: string): string {
+    const address = parseAddress(text);
+    return address !== undefined && isPublic(address) && isOwn(address) ? "is this machine's own" : notPublic;
   }
 
   function refuseUrl(url: URL): string | undefined {
@@ -57,8 +97,11 @@ export function createAddressGuard(allowCidrs: readonly string[]): AddressGuard 
   return { judgeAddress, judgeHost, judgeAnswers, refuseUrl };
 }
 
-function refusal(subject: string): string {
-  return `the ${subject} is not public; CARILLON_ALLOW_CIDRS opens exceptions`;
+const none: ReadonlySet<string> = new Set();
+const notPublic = "is not public";
+
+function refusal(subject: string, fault = notPublic): string {
+  return `the ${subject} ${fault}; CARILLON_ALLOW_CIDRS opens exceptions`;
 }
 
 /** Microsoft's platform address for virtual machines: ipaddr.js calls it unicast, but it is no address on the internet. */
@@ -70,17 +113,6 @@ const globalUnicast = parseNetwork("2000::/3");
 function isPublic(address: Address): boolean {
   if (address.range() !== "unicast") return false;
   return address instanceof ipaddr.IPv4 ? address.toString() !== azurePlatform : isInside(address, [globalUnicast]);
-}
-
-function isOpenedText(text: string, opened: readonly Network[]): boolean {
-  const address = parseAddress(text);
-  return address !== undefined && isOpened(address, opened);
-}
-
-function isOpened(address: Address, opened: readonly Network[]): boolean {
-  if (!isInside(address, opened)) return false;
-  const inner = embeddedIpv4(address);
-  return inner === undefined || isInside(inner, opened) || isPublic(inner);
 }
 
 /** RFC 6052, 8215 and 6145: the last 32 bits. */
@@ -98,11 +130,13 @@ function embeddedIpv4(address: Address): ipaddr.IPv4 | undefined {
   return undefined;
 }
 
-/** Names that mean this machine, this network or a cloud's metadata, whatever a resolver says. */
+/** Names that mean this machine, this network or a cloud's metadata, whatever a resolver says, or nothing at all on the internet. */
 function isForbiddenName(hostname: string): boolean {
   const name = hostname.toLowerCase().replace(/\.+$/, "");
-  return !name.includes(".") || /\.(?:localhost|local|internal)$/.test(name);
+  return !name.includes(".") || /(?:^|\.)home\.arpa$/.test(name) || privateSuffix.test(name);
 }
+
+const privateSuffix = /\.(?:localhost|local|localdomain|internal|intranet|private|lan|home|corp|test|onion)$/;
 
 function withoutBrackets(hostname: string): string {
   return hostname.startsWith("[") && hostname.endsWith("]") ? hostname.slice(1, -1) : hostname;

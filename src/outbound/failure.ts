@@ -67,18 +67,14 @@ export function describeTls(error: unknown): string {
   return code === "" ? text : `${text} (${code})`;
 }
 
-/** The last line is for resolvers that speak DNS themselves: their server did not answer. */
-const resolverFaults: ReadonlySet<string> = new Set([
-  "EAI_AGAIN",
-  "EAI_MEMORY",
-  "EAI_SYSTEM",
-  "EMFILE",
-  "ENFILE",
-  "ENOMEM",
-  "ECONNREFUSED",
-  "ESERVFAIL",
-  "ETIMEOUT",
-]);
+/** A resolver could not ask, or its name server did not answer the question. */
+const resolverFaults: ReadonlySet<string> = new Set(
+  [
+    "EAI_AGAIN EAI_MEMORY EAI_SYSTEM",
+    "EMFILE ENFILE ENOMEM",
+    "ECONNREFUSED ETIMEOUT ESERVFAIL EREFUSED ENOTIMP EFORMERR EBADRESP EBADQUERY EFILE EOF ECANCELLED EDESTRUCTION",
+  ].flatMap((codes) => codes.split(" ")),
+);
 
 const reasons: ReadonlyMap<string, OutboundFailure> = new Map([
   ...asReason("refused", ["ECONNREFUSED", "EHOSTUNREACH", "EHOSTDOWN"]),
@@ -103,7 +99,7 @@ function gravest(failures: readonly Failed[]): Failed {
   return rest.reduce((worst, next) => (worst.reason === "exhausted" ? next : worst), first);
 }
 
-function errorCode(error: unknown): string {
+export function errorCode(error: unknown): string {
   return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "";
 }
 

@@ -1,17 +1,13 @@
 import type { LookupAddress } from "node:dns";
-import { lookup } from "node:dns/promises";
 import { isIP, type LookupFunction } from "node:net";
 import type { AddressGuard } from "./address-guard.ts";
 import { nameFailure, OutboundError } from "./failure.ts";
 
-/** All addresses of a name as canonical text, in the order to try them. Rejects as node:dns does (`code` ENOTFOUND, ...). */
+/**
+ * All addresses of a name as canonical text, in the order to try them. Rejects as node:dns does (`code` ENOTFOUND, ...), or with an
+ * OutboundError.
+ */
 export type Resolve = (hostname: string) => Promise<readonly string[]>;
-
-/** The resolver of the operating system, hosts file included; nothing is cached. */
-export async function resolveBySystem(hostname: string): Promise<readonly string[]> {
-  const answers = await lookup(hostname, { all: true });
-  return answers.map((answer) => answer.address);
-}
 
 /**
  * A `lookup` for node:net that resolves once, judges every answer and hands out exactly what was judged: what is dialled has

@@ -1,22 +1,18 @@
 import type { buildConnector } from "undici";
 
-import type { Clock } from "../clock.ts";
 import { Deadlines } from "../work/deadlines.ts";
-import { createAddressGuard } from "./address-guard.ts";
 import type { AnswerHead } from "./answer-reader.ts";
 import { createConnector } from "./connector.ts";
 import { failed, failureOf } from "./failure.ts";
-import { type Resolve, resolveBySystem } from "./guarded-lookup.ts";
+import type { Resolve } from "./guarded-lookup.ts";
 import { createOpenSockets, type OpenSockets } from "./open-sockets.ts";
 import { overLimit, type PostAnswer, type Poster, type PostRequest, postWallClockMs } from "./outbound.ts";
 import { parseTarget, type Target } from "./parse-target.ts";
 import { PostLine } from "./post-line.ts";
+import type { Reach } from "./reach.ts";
 
-export type PosterOptions = {
-  /** CARILLON_ALLOW_CIDRS; throws a plain Error on what is no network. */
-  readonly allowCidrs: readonly string[];
-  readonly clock: Clock;
-  /** Absent: the operating system's resolver. */
+export type PosterOptions = Reach & {
+  /** Absent: a resolver of its own (resolver.ts). */
   readonly resolve?: Resolve;
   /** Most connections to one origin (scheme, host, port); more than that wait, on their wall clocks. */
   readonly connectionsPerOrigin: number;
@@ -39,11 +35,10 @@ const idleMs = 4000;
  * by the same connector as all else, so that what is dialled is judged alike.
  */
 export function createPoster(options: PosterOptions): Poster {
-  const { allowCidrs, clock, resolve = resolveBySystem, maxSockets, cut } = options;
+  const { maxSockets, cut } = options;
   const closing = new AbortController();
   const sockets = createOpenSockets(maxSockets);
-  const guard = createAddressGuard(allowCidrs);
-  const connect = createConnector({ guard, clock, resolve, sockets, signal: closing.signal });
+  const connect = createConnector({ ...options, sockets, signal: closing.signal });
   const pool = new PostPool(options, sockets, connect);
   const close = () => {
     pool.close();

@@ -1,25 +1,21 @@
 import { Agent, Pool } from "undici";
 import type { Clock } from "../clock.ts";
 import { type OnAbort, createAbortRegistry } from "./abort-registry.ts";
-import { createAddressGuard } from "./address-guard.ts";
 import { createConnector } from "./connector.ts";
 import { Exchange } from "./exchange.ts";
 import { failed, failureOf } from "./failure.ts";
-import { type Resolve, resolveBySystem } from "./guarded-lookup.ts";
+import type { Resolve } from "./guarded-lookup.ts";
 import { createOpenSockets, type OpenSockets } from "./open-sockets.ts";
 import { type Outbound, type OutboundAnswer, type OutboundRequest, overLimit } from "./outbound.ts";
 import { parseUrl } from "./parse-target.ts";
+import type { Reach } from "./reach.ts";
 import { requestHeaders } from "./request-headers.ts";
 import { requestTarget } from "./request-target.ts";
 
-export type OutboundOptions = {
-  /** CARILLON_ALLOW_CIDRS; throws a plain Error on what is no network. */
-  readonly allowCidrs: readonly string[];
+export type OutboundOptions = Reach & {
   /** Sent where a request names none. Absent: `Carillon`. */
   readonly userAgent?: string;
-  /** Measures wall clocks and the connect limit. */
-  readonly clock: Clock;
-  /** Absent: the operating system's resolver. */
+  /** Absent: a resolver of its own (resolver.ts). */
   readonly resolve?: Resolve;
   /** Most connections to one origin (scheme, host, port); more requests than that wait, on their wall clocks. */
   readonly connectionsPerOrigin: number;
@@ -31,8 +27,8 @@ export type OutboundOptions = {
 };
 
 /**
- * The door to the network for what is read, on undici. Proxy variables of the environment are ignored: a proxy would resolve names behind the
- * address guard's back. Disposing closes every socket; what is in flight then ends as `aborted`, and so does what comes later.
+ * The door to the network for what is read, on undici. Proxy variables of the environment are ignored: a proxy resolves names behind the
+ * address guard's back, and the operator must know (CARILLON_EGRESS_PROXY). Disposing closes every socket; what is in flight then ends as `aborted`, and so does what comes later.
  */
 export function createOutbound(options: OutboundOptions): Outbound {
   const closing = new AbortController();
@@ -51,10 +47,8 @@ export function createOutbound(options: OutboundOptions): Outbound {
 }
 
 function createAgent(options: OutboundOptions, sockets: OpenSockets, signal: AbortSignal): Agent {
-  const guard = createAddressGuard(options.allowCidrs);
-  const { clock, resolve = resolveBySystem } = options;
   return new Agent({
-    connect: createConnector({ guard, clock, resolve, sockets, signal }),
+    connect: createConnector({ ...options, sockets, signal }),
     // undici's own choice too, unless there is one connection: then it would be a Client, which looks at `reset` too early.
     factory: (origin, poolOptions: Pool.Options) => new Pool(origin, poolOptions),
     connections: options.connectionsPerOrigin,

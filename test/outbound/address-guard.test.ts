@@ -1,5 +1,7 @@
 import { expect, test } from "vitest";
 import { createAddressGuard } from "../../src/outbound/address-guard.ts";
+import { createOwnAddresses } from "../../src/outbound/own-addresses.ts";
+import { TestClock } from "../support/test-clock.ts";
 
 const guard = createAddressGuard([]);
 
@@ -17,6 +19,14 @@ test.each([
 ])("%s is public", (address) => {
   expect(guard.judgeAddress(address)).toBe(true);
 });
+
+/** As https://fetch.spec.whatwg.org/#port-blocking lists them. */
+const badPorts = [
+  0, 1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101, 102, 103, 104, 109, 110,
+  111, 113, 115, 117, 119, 123, 135, 137, 139, 143, 161, 179, 389, 427, 465, 512, 513, 514, 515, 526, 530, 531, 532,
+  540, 548, 554, 556, 563, 587, 601, 636, 989, 990, 993, 995, 1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061,
+  6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080,
+];
 
 const notPublic = {
   "this machine, this network": "0.0.0.0 0.1.2.3 127.0.0.1 127.255.255.255 :: ::1 169.254.0.1 fe80::1 fe80::1%eth0",
@@ -60,6 +70,8 @@ test.each([
   "http://169.254.169.254/latest/meta-data/",
   "https://[fd00:ec2::254]/",
   "http://168.63.129.16/",
+  "http://100.100.100.200/latest/meta-data/",
+  "http://192.0.0.192/opc/v2/",
 ])("%s is refused with the address as URL spells it", (spelling) => {
   const url = new URL(spelling);
 
@@ -80,6 +92,15 @@ test.each([
   "http://db.internal/",
   "http://intranet/",
   "http://intranet./",
+  "http://home.arpa/",
+  "http://nas.home.arpa./",
+  "http://router.lan/",
+  "http://wiki.corp/",
+  "http://wiki.intranet/",
+  "http://nas.home/",
+  "http://host.localdomain/",
+  "http://app.test/",
+  "http://hidden.onion/",
 ])("%s is refused by its name", (spelling) => {
   const url = new URL(spelling);
 
@@ -92,16 +113,22 @@ test.each([
   "https://local.example/",
   "https://notlocalhost.example:8443/cb?x=1",
   "https://internal.example/",
+  "https://corp.example/",
+  "https://nothome.arpa/",
   "http://1.1.1.1:8080/",
   "http://[2606:4700:4700::1111]/",
 ])("%s may be asked for", (spelling) => {
   expect(guard.refuseUrl(new URL(spelling))).toBeUndefined();
 });
 
-test.each([0, 22, 25, 6000, 6667, 10080])("port %i is refused whatever is opened", (port) => {
+test("each bad port of the Fetch standard is refused, whatever is opened, and no other", () => {
   const open = createAddressGuard(["0.0.0.0/0", "::/0"]);
+  const refused = Array.from({ length: 65_536 }, (_, port) => port).filter(
+    (port) => open.refuseUrl(new URL(`http://example.com:${port}/`)) !== undefined,
+  );
 
-  expect(open.refuseUrl(new URL(`http://example.com:${port}/`))).toContain(`port ${port} `);
+  expect(refused).toEqual(badPorts);
+  expect(open.refuseUrl(new URL("http://example.com:25/"))).toBe("port 25 is blocked (bad port of the Fetch standard)");
 });
 
 test("a scheme that is not http or https is refused", () => {
@@ -147,6 +174,49 @@ test("one bad address condemns a name, and the sentence does not tell which", ()
   expect(refused).toBe(
     "the name mixed.example resolves to an address that is not public; CARILLON_ALLOW_CIDRS opens exceptions",
   );
+});
+
+test("this machine's own addresses are refused unless opened, and named as such where they are public", () => {
+  const own = new Set(["1.1.1.1", "2606:4700::1", "10.0.0.5"]);
+  const closed = createAddressGuard([], { ownAddresses: () => own });
+  const open = createAddressGuard(["1.1.1.1/32", "64:ff9b::/96"], { ownAddresses: () => own });
+  const sentence = "the address 1.1.1.1 is this machine's own; CARILLON_ALLOW_CIDRS opens exceptions";
+
+  expect(["1.1.1.1", "::ffff:1.1.1.1", "2606:4700::1", "1.1.1.2"].filter(closed.judgeAddress)).toEqual(["1.1.1.2"]);
+  expect(closed.refuseUrl(new URL("http://1.1.1.1/"))).toBe(sentence);
+  expect(closed.judgeAnswers("blog.example", ["1.1.1.2", "2606:4700:0:0::1"])).toBe(
+    "the name blog.example resolves to an address that is this machine's own; CARILLON_ALLOW_CIDRS opens exceptions",
+  );
+  expect(closed.refuseUrl(new URL("http://10.0.0.5/"))).toContain("is not public");
+  expect(["1.1.1.1", "2606:4700::1", "64:ff9b::101:101"].filter(open.judgeAddress)).toEqual([
+    "1.1.1.1",
+    "64:ff9b::101:101",
+  ]);
+  expect(createAddressGuard(["64:ff9b::/96"], { ownAddresses: () => own }).judgeAddress("64:ff9b::101:101")).toBe(
+    false,
+  );
+});
+
+test("the addresses of the interfaces are this machine's own, looked at again after a minute", () => {
+  const clock = new TestClock(new Date("2026-01-01T00:00:00Z"));
+  const real = createOwnAddresses(clock);
+  expect(real().has("127.0.0.1")).toBe(true);
+
+  const seen = [{ eth0: [{ address: "2606:4700:0:0::1" }] }, { eth0: [{ address: "1.1.1.1" }], eth1: undefined }];
+  const own = createOwnAddresses(clock, () => (seen.length > 1 ? seen.shift() : seen[0]) as never);
+  expect([...own()]).toEqual(["2606:4700::1"]);
+  clock.advance(59_999);
+  expect([...own()]).toEqual(["2606:4700::1"]);
+  clock.advance(1);
+  expect([...own()]).toEqual(["1.1.1.1"]);
+});
+
+test("with an egress proxy forbidden names are refused whatever is opened, literals as ever", () => {
+  const proxied = createAddressGuard(["127.0.0.0/8"], { isProxied: true });
+
+  expect(proxied.refuseUrl(new URL("http://localhost/"))).toContain("the name localhost is not public");
+  expect(proxied.refuseUrl(new URL("http://127.0.0.1/"))).toBeUndefined();
+  expect(proxied.refuseUrl(new URL("http://10.0.0.1/"))).toContain("is not public");
 });
 
 test.each([

@@ -76,7 +76,7 @@ test("a name that turns bad after a good answer is refused at its next connectio
   expect(peer.connections()).toBe(1);
 });
 
-test("localhost works by the system's resolver once its networks are opened", async () => {
+test("localhost works by the hosts file or the system, once its networks are opened", async () => {
   await using peer = await openPeer((_request, response) => response.end());
   await using outbound = openOutbound({ allowCidrs: ["127.0.0.0/8", "::1/128"] });
 

@@ -65,6 +65,7 @@ const head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
 test.each([
   { what: "silence", first: "", drop: "" },
   { what: "a dripping status line", first: "HTTP/1.1 200 ", drop: "O" },
+  { what: "a dripping header field", first: "HTTP/1.1 200 OK\r\nX: ", drop: "y" },
   { what: "a dripping body", first: head, drop: "1\r\nx\r\n" },
   { what: "a flood of 103", first: "", drop: "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" },
 ])("$what ends with the wall clock, and the socket with it", async ({ first, drop }) => {

@@ -195,6 +195,18 @@ test("a certificate for another name is a TLS failure, for each of many", async 
   for (const answer of answers) expect(answer).toMatchObject({ kind: "failed", reason: "tls" });
 });
 
+test("an untrusted certificate is a TLS failure, whatever NODE_TLS_REJECT_UNAUTHORIZED says", async () => {
+  vi.stubEnv("NODE_TLS_REJECT_UNAUTHORIZED", "0");
+  onTestFinished(() => void vi.unstubAllEnvs());
+  await using peer = await openSecurePeer((_request, response) => response.end());
+  await using poster = openPoster();
+
+  const answer = await poster.post(post(`${peer.origin}/?secret`));
+
+  expect(answer).toMatchObject({ kind: "failed", reason: "tls" });
+  expect(answer).toHaveProperty("detail", expect.stringContaining("DEPTH_ZERO_SELF_SIGNED_CERT"));
+});
+
 test.each([
   { what: "speaks plain HTTP", answer: "HTTP/1.1 400 Bad Request\r\n\r\n" },
   { what: "hangs up in the handshake", answer: "" },

@@ -1,7 +1,6 @@
 import type { Socket } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
 import { systemClock } from "../../src/clock.ts";
-import { createAddressGuard } from "../../src/outbound/address-guard.ts";
 import { createConnector } from "../../src/outbound/connector.ts";
 import { failureOf } from "../../src/outbound/failure.ts";
 import type { Resolve } from "../../src/outbound/guarded-lookup.ts";
@@ -20,8 +19,8 @@ type Setting = { readonly clock?: TestClock; readonly resolve?: Resolve };
 function openConnector({ clock, resolve = async () => ["127.0.0.1"] }: Setting = {}) {
   const closing = new AbortController();
   const sockets = createOpenSockets(2);
-  const guard = createAddressGuard(["127.0.0.0/8"]);
-  const connect = createConnector({ guard, clock: clock ?? systemClock, resolve, sockets, signal: closing.signal });
+  const reach = { allowCidrs: ["127.0.0.0/8"], clock: clock ?? systemClock };
+  const connect = createConnector({ ...reach, resolve, sockets, signal: closing.signal });
 
   function dial(protocol: "http:" | "https:", hostname: string, port: number): Promise<Socket | string> {
     return new Promise((settle) => {

@@ -1,5 +1,9 @@
 import { expect, test } from "vitest";
 
+import { systemClock } from "../../src/clock.ts";
+import { createDns } from "../../src/outbound/dns.ts";
+import type { Resolve } from "../../src/outbound/guarded-lookup.ts";
+import { type DnsServer, openDnsServer } from "../support/dns-server.ts";
 import { byName, NameServer } from "../support/name-server.ts";
 import type { Answer } from "../support/peer.ts";
 import { openPublisher } from "../support/publisher.ts";
@@ -15,6 +19,12 @@ const day = 86_400_000;
 const hubUrl = "https://hub.example/";
 const advertised = { TOPIC_POLICY: "advertised", PUBLIC_URL: hubUrl };
 const naming: Answer = { headers: { link: `<${hubUrl}>; rel="hub"` }, body: "content" };
+
+/** Asks as the hub does, and remembers nothing. */
+function askOnly({ address }: DnsServer): Resolve {
+  const dns = createDns(systemClock, [address]);
+  return async (name) => (await dns(name)).addresses;
+}
 
 function told(subscriber: Subscriber): readonly (readonly [string | null, string | null])[] {
   return subscriber.verifications.map((request) => {
@@ -60,6 +70,26 @@ test("§5.3 a fault of the hub's own that lasts for a day counts in the end: thr
   names.isDown = false;
   await hub.pass(day);
   expect([names.asked, subscriber.verifications]).toEqual([5, []]);
+});
+
+test("§5.3 a zone that fails is no fault of the hub's own: three tries, and the callback is forgotten", async () => {
+  await using dns = await openDnsServer({ "hostile.example": { fails: "SERVFAIL" } });
+  await using hub = await openTestHub({ resolve: askOnly(dns) });
+  await hub.subscribe(topic, "http://hostile.example/callback");
+  for (let asked = 1; asked <= 10; asked += 1) await hub.pass(minute);
+  expect(dns.questions.filter((question) => question === "A hostile.example")).toHaveLength(3);
+});
+
+test("§5.3 a name server that answers nothing is a fault of the hub's own: it asks until it can", async () => {
+  await using dns = await openDnsServer({ "": { fails: "REFUSED" }, "peer.example": { fails: "REFUSED" } });
+  await using hub = await openTestHub({ resolve: askOnly(dns) });
+  await using subscriber = await openSubscriber();
+  await hub.subscribe(topic, byName(subscriber.callback()));
+  for (let asked = 1; asked <= 5; asked += 1) await hub.pass(minute);
+  expect(dns.questions.filter((question) => question === "A peer.example")).toHaveLength(6);
+  dns.zones.set("peer.example", { addresses: ["127.0.0.1"] });
+  await hub.pass(minute);
+  expect(told(subscriber)).toEqual([["subscribe", null]]);
 });
 
 test("§5.3 a hub that was away for a day, and is back before its network, still asks", async () => {

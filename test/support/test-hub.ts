@@ -38,7 +38,7 @@ export type TestHubOptions = {
   readonly running?: boolean;
   /** On PostgreSQL, for several hubs to share. Absent: one of its own, a file unless CARILLON_TEST_STORE=postgres. */
   readonly database?: Pick<TestDatabase, "url">;
-  /** Absent: the operating system's resolver. */
+  /** Absent: the hub's own resolver (resolver.ts). */
   readonly resolve?: Overrides["resolve"];
 };
 
