@@ -1,4 +1,8 @@
+import { networkInterfaces } from "node:os";
+
 import { hubPaths } from "./http/hub-routes.ts";
+import { bareHost, plainUrl } from "./model/url-pattern.ts";
+import { parseAddress } from "./outbound/networks.ts";
 
 /** How the hub is known from outside. */
 export type HubAddress = {
@@ -6,7 +10,7 @@ export type HubAddress = {
   readonly url: string;
   /** All it answers at, `url` first. */
   readonly urls: readonly string[];
-  /** Whether a URL leads to this hub rather than to something else on its host. */
+  /** Whether a URL leads to this hub rather than to something else on its host, however it is spelled. */
   readonly contains: (url: URL) => boolean;
 };
 
@@ -15,20 +19,39 @@ export function createHubAddress(
   publicUrl: string,
   listening: readonly { readonly host: string; readonly port: number }[],
 ): HubAddress {
-  const { href, origin, pathname } = new URL(publicUrl);
+  const { href } = new URL(publicUrl);
   const base = href.endsWith("/") ? href : `${href}/`;
-  const local = new Set(
-    listening.flatMap((at) => ["localhost", "127.0.0.1", "[::1]", at.host].map((host) => `${host}:${at.port}`)),
-  );
-  const isPublic = (url: URL) =>
-    url.origin === origin && (pathname === "/" || url.pathname === pathname || url.href.startsWith(base));
+  const own = plainUrl(new URL(href));
+  const ownBase = plainUrl(new URL(base)).href;
+
+  function isPublic(url: URL): boolean {
+    if (bareHost(url.hostname) !== own.hostname) return false;
+    const { origin, pathname, href: asked } = plainUrl(url);
+    return origin === own.origin && (own.pathname === "/" || pathname === own.pathname || asked.startsWith(ownBase));
+  }
+
+  function isLocal(url: URL): boolean {
+    const at = listening.filter(({ port }) => port === portOf(url));
+    const host = bareHost(url.hostname);
+    return at.length > 0 && (at.some((one) => one.host === host) || isThisMachine(host));
+  }
+
   return {
     url: href,
     urls: [...new Set([href, ...hubPaths.map((path) => new URL(`.${path}`, base).href)])],
-    contains: (url) => isPublic(url) || local.has(`${url.hostname}:${url.port || defaultPort(url)}`),
+    contains: (url) => isPublic(url) || isLocal(url),
   };
 }
 
-function defaultPort(url: URL): string {
-  return url.protocol === "https:" ? "443" : "80";
+function portOf(url: URL): number {
+  return Number(url.port || (url.protocol === "https:" ? 443 : 80));
+}
+
+/** Policy: any of its addresses, whichever the hub listens on. */
+function isThisMachine(hostname: string): boolean {
+  const address = parseAddress(hostname.replace(/^\[|\]$/g, ""));
+  if (address === undefined) return /(?:^|\.)localhost$/.test(hostname);
+  if (address.range() === "loopback" || address.range() === "unspecified") return true;
+  const own = Object.values(networkInterfaces()).flatMap((of = []) => of);
+  return own.some((one) => parseAddress(one.address)?.toString() === address.toString());
 }

@@ -10,6 +10,7 @@ import { describeHub } from "./http/describe-hub.ts";
 import type { HubSteps } from "./http/hub-routes.ts";
 import type { HubAddress } from "./hub-address.ts";
 import type { Log } from "./log.ts";
+import { passesLists } from "./model/url-pattern.ts";
 import type { Post } from "./distribute/post.ts";
 import type { Outbound } from "./outbound/outbound.ts";
 import { createReachGuard } from "./outbound/reach.ts";
@@ -152,6 +153,7 @@ function createValidate(deps: StageDeps) {
     if (config.topicPolicy === "open") return { kind: "accepted" };
     const answer = await fetchTopic(fetching, { url: topic, validators: noValidators, subscribers: 0 }, signal);
     if (answer.kind === "hindered") return { kind: "hindered", detail: answer.reason };
+    if (answer.kind === "forbidden") return { kind: "denied", reason: `the topic cannot be checked: ${answer.reason}` };
     if (answer.kind !== "content") {
       return { kind: "unavailable", detail: answer.kind === "failed" ? answer.reason : "it answered 304 unasked" };
     }
@@ -161,7 +163,14 @@ function createValidate(deps: StageDeps) {
 }
 
 function fetchDeps({ config, clock, outbound, address }: StageDeps) {
-  return { outbound, clock, maxBytes: config.topicMaxBytes, version, publicUrl: address.url };
+  const refuse = (url: URL) => refuseDetour(url, config, address);
+  return { outbound, clock, maxBytes: config.topicMaxBytes, version, publicUrl: address.url, refuse };
+}
+
+/** What a redirect of a topic may not lead to, in the words of fetchTopic. Addresses are the door's to judge. */
+function refuseDetour(url: URL, { topicAllow, topicDeny }: Config, address: HubAddress): string | undefined {
+  if (address.contains(url)) return "that leads to this hub itself";
+  return passesLists(url, topicAllow, topicDeny) ? undefined : "that is not a topic this hub serves";
 }
 
 function createFetching(deps: StageDeps, bells: Bells, nudgeFetch: () => void, onError: OnError) {

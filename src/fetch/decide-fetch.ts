@@ -21,6 +21,7 @@ export function decideFetch(answer: TopicAnswer, claim: FetchClaim, now: Date): 
     }
     case "not_modified":
       return { kind: "unchanged", validators: answer.validators };
+    case "forbidden":
     case "failed": {
       const failures = claim.failures + 1;
       return { kind: "failed", reason: answer.reason, failures, retryAt: retryAt(claim.failures, now) };

@@ -23,6 +23,8 @@ export type FetchDeps = {
   /** Of this program. */
   readonly version: string;
   readonly publicUrl: string;
+  /** Why no redirect may lead to a URL, if so (a clause about it): what is refused as a topic is not fetched by a detour. */
+  readonly refuse: (url: URL) => string | undefined;
 };
 
 /** What is fetched; a FetchClaim will do. */
@@ -43,6 +45,8 @@ export type TopicAnswer =
     }
   | { readonly kind: "not_modified"; readonly validators: Validators }
   | { readonly kind: "failed"; readonly reason: string }
+  /** Neither the address guard nor the operator's policy lets the hub get there. */
+  | { readonly kind: "forbidden"; readonly reason: string }
   /** A fault of our own, such as no descriptors or no name server: it counts against nobody. */
   | { readonly kind: "hindered"; readonly reason: string };
 
@@ -61,11 +65,13 @@ export async function fetchTopic(deps: FetchDeps, request: TopicRequest, signal:
     if (wallClockMs <= 0) return failed(`no answer within ${fetchWallClockMs / 1000} s`);
     const answer = await getOnce(deps, request, { url, wallClockMs, signal });
     if (answer.kind === "failed") {
-      return failed(`${answer.reason}: ${answer.detail}`, isOwnFault(answer) ? "hindered" : "failed");
+      return failed(`${answer.reason}: ${answer.detail}`, kindOf(answer));
     }
     const redirect = followRedirect(url, answer.status, answer.headers["location"]);
     if (redirect.kind === "stay") return await readAnswer(deps, request, answer, url);
     if (redirect.kind === "refused") return failed(redirect.reason);
+    const refused = deps.refuse(new URL(redirect.url));
+    if (refused !== undefined) return failed(`answered ${answer.status} with a Location ${refused}`, "forbidden");
     url = redirect.url;
   }
   return failed(`more than ${maxRedirects} redirects`);
@@ -110,6 +116,13 @@ function toContent({ headers }: Answered, body: Buffer, finalUrl: string): Conte
   return { body, contentType, links: discoverLinks({ url: finalUrl, headers, contentType, body }) };
 }
 
-function failed(reason: string, kind: "failed" | "hindered" = "failed"): TopicAnswer {
+type Fruitless = Exclude<TopicAnswer["kind"], "content" | "not_modified">;
+
+function kindOf(failure: Extract<OutboundAnswer, { readonly kind: "failed" }>): Fruitless {
+  if (isOwnFault(failure)) return "hindered";
+  return failure.reason === "forbidden" ? "forbidden" : "failed";
+}
+
+function failed(reason: string, kind: Fruitless = "failed"): TopicAnswer {
   return { kind, reason: reason.replace(/\s/g, " ").slice(0, maxReasonChars) };
 }

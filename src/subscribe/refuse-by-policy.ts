@@ -1,6 +1,6 @@
 import { HubError } from "../errors.ts";
 import { quote } from "../model/quote.ts";
-import { matchesPattern } from "../model/url-pattern.ts";
+import { passesLists } from "../model/url-pattern.ts";
 import type { SubscriptionRequest } from "./parse-subscription.ts";
 
 /** What the operator allows, as far as it can be said without asking anybody (§5.1.2). */
@@ -24,7 +24,7 @@ export function refuseByPolicy(request: SubscriptionRequest, policy: Subscriptio
   refuseAddress(`hub.callback ${quote(request.callbackAsAsked)}`, request.callback, policy);
   if (request.mode === "unsubscribe") return;
   refuseTopic(request, policy);
-  if (policy.callbackDeny.some((pattern) => matchesPattern(request.callback, pattern))) {
+  if (!passesLists(request.callback, [], policy.callbackDeny)) {
     const asked = quote(request.callbackAsAsked);
     throw new HubError("policy_forbidden", `hub.callback ${asked} is not a callback this hub delivers to`);
   }
@@ -34,9 +34,7 @@ function refuseTopic(
   { topic, topicAsAsked }: SubscriptionRequest,
   { topicAllow, topicDeny }: SubscriptionPolicy,
 ): void {
-  const denied = topicDeny.some((pattern) => matchesPattern(topic, pattern));
-  const allowed = topicAllow.length === 0 || topicAllow.some((pattern) => matchesPattern(topic, pattern));
-  if (denied || !allowed) {
+  if (!passesLists(topic, topicAllow, topicDeny)) {
     throw new HubError("policy_forbidden", `hub.topic ${quote(topicAsAsked)} is not a topic this hub serves`);
   }
 }

@@ -15,7 +15,14 @@ type Asked = { validators?: Validators; signal?: AbortSignal; monotonicMs?: () =
 async function ask(pages: Readonly<Record<string, Page>>, asked: Asked = {}) {
   const outbound = new FakeOutbound(pages);
   const clock = { ...systemClock, ...(asked.monotonicMs === undefined ? {} : { monotonicMs: asked.monotonicMs }) };
-  const deps = { outbound, clock, maxBytes: MAX_BYTES, version: "1.2.3", publicUrl: "https://hub.example/" };
+  const deps = {
+    outbound,
+    clock,
+    maxBytes: MAX_BYTES,
+    version: "1.2.3",
+    publicUrl: "https://hub.example/",
+    refuse: () => undefined,
+  };
   const request = { url: TOPIC, validators: asked.validators ?? noValidators, subscribers: 26 };
   const answer = await fetchTopic(deps, request, asked.signal ?? new AbortController().signal);
   return { answer, requests: outbound.requests };

@@ -1,3 +1,5 @@
+import { networkInterfaces } from "node:os";
+
 import { expect, test } from "vitest";
 
 import { toSubscribe, toUnsubscribe } from "../support/requests.ts";
@@ -15,7 +17,7 @@ async function post(hub: TestHub, form: Readonly<Record<string, string>>): Promi
 test.each([
   {
     pattern: "feeds.example",
-    inside: ["https://feeds.example/a", "http://FEEDS.example:8080/"],
+    inside: ["https://feeds.example/a", "http://FEEDS.example:8080/", "https://feeds.example./a"],
     outside: ["https://sub.feeds.example/", "https://myfeeds.example/"],
   },
   {
@@ -25,7 +27,13 @@ test.each([
   },
   {
     pattern: "https://feeds.example/a/",
-    inside: ["https://feeds.example/a/", "https://feeds.example/a/b?c"],
+    inside: [
+      "https://feeds.example/a/",
+      "https://feeds.example/a/b?c",
+      "https://feeds.example./a/",
+      "https://feeds.example:443/%61/",
+      "https://feeds.example/x/../a/",
+    ],
     outside: ["https://feeds.example/ab", "http://feeds.example/a/"],
   },
 ])(
@@ -83,13 +91,23 @@ test("§5.1.2 the hub's own addresses are refused as topic and as callback", asy
     `http://localhost:${port}/hub`,
     `http://[::1]:${port}/`,
     `http://0x7f.1:${port}/`,
+    "https://hub.example./",
+    "https://hub.example./%68ub",
+    `http://localhost.:${port}/`,
+    `http://hub.localhost:${port}/`,
+    `http://127.0.0.2:${port}/`,
+    `http://[::ffff:127.0.0.1]:${port}/`,
+    `http://0.0.0.0:${port}/`,
+    `http://[::]:${port}/`,
+    ...addressesOfThisMachine().map((address) => `http://${address}:${port}/`),
   ];
   for (const url of own) {
     const refused = [403, expect.stringMatching(/^hub\.\w+ "http[^"]+": \S+ is this hub's own address\n$/)];
     expect(await post(hub, toSubscribe(url, callback))).toEqual(refused);
     expect(await post(hub, toSubscribe(topic, url))).toEqual(refused);
   }
-  expect((await post(hub, toSubscribe("https://hub.example:8443/", callback)))[0]).toBe(202);
+  for (const other of ["https://hub.example:8443/", "https://hub.example.com/", "http://127.0.0.2:8081/"])
+    expect((await post(hub, toSubscribe(other, callback)))[0]).toBe(202);
 });
 
 test("§5.1.2 where the hub shares a host, its neighbours may be topics", async () => {
@@ -98,6 +116,7 @@ test("§5.1.2 where the hub shares a host, its neighbours may be topics", async 
   expect((await post(hub, toSubscribe("https://blog.example/hubris", callback)))[0]).toBe(202);
   expect((await post(hub, toSubscribe("https://blog.example/hub", callback)))[0]).toBe(403);
   expect((await post(hub, toSubscribe("https://blog.example/hub/publish", callback)))[0]).toBe(403);
+  expect((await post(hub, toSubscribe("https://blog.example./%68ub", callback)))[0]).toBe(403);
 });
 
 test.each([
@@ -107,6 +126,9 @@ test.each([
   "http://192.168.1.1/",
   "http://169.254.169.254/latest/meta-data",
   "http://100.64.0.1/",
+  "http://100.100.100.200/latest/meta-data/",
+  "http://192.0.0.192/",
+  "http://168.63.129.16/",
   "http://0.0.0.0/",
   "http://2130706433/",
   "http://0x7f.1/",
@@ -121,6 +143,8 @@ test.each([
   "http://printer/",
   "http://db.internal/",
   "http://nas.local/",
+  "http://router.lan/",
+  "http://nas.home.arpa/",
 ])(
   "§5.1.2 unless the operator opens it, %s is refused as topic and as callback, naming CARILLON_ALLOW_CIDRS",
   async (url) => {
@@ -166,6 +190,11 @@ test("§5.1.2 a refusal by the address guard is data for who asks for it", async
   expect(response.status).toBe(403);
   expect(await response.json()).toMatchObject({ code: "address_forbidden", status: 403 });
 });
+
+function addressesOfThisMachine(): readonly string[] {
+  const all = Object.values(networkInterfaces()).flatMap((of = []) => of);
+  return all.map(({ address, family }) => (family === "IPv6" ? `[${address}]` : address));
+}
 
 /** Where this hub listens, whatever it calls itself. */
 async function localUrl(hub: TestHub): Promise<URL> {

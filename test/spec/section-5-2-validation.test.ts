@@ -106,6 +106,33 @@ test.each<[string, Answer]>([
   },
 );
 
+test.each([
+  { what: "whose name leads to a forbidden address", topic: "http://rebind.example:8080/feed", redirects: false },
+  { what: "that redirects to a forbidden address", topic: "http://peer.example/feed", redirects: true },
+])("§5.2 a topic $what is denied at once: nobody asks it again", async ({ topic, redirects }) => {
+  const asked: string[] = [];
+  await using publisher = await openPublisher();
+  await using subscriber = await openSubscriber();
+  await using hub = await openTestHub({
+    settings: { TOPIC_POLICY: "advertised", PUBLIC_URL: hubUrl, ALLOW_CIDRS: "127.0.0.1/32" },
+    resolve: async (name) => {
+      asked.push(name);
+      return [name === "rebind.example" ? "10.0.0.1" : "127.0.0.1"];
+    },
+  });
+  publisher.serve("/feed", { status: 302, headers: { location: "http://10.0.0.1/" } });
+  const url = redirects ? publisher.topic("/feed").replace("127.0.0.1", "peer.example") : topic;
+  await hub.subscribe(url, subscriber.callback());
+  await hub.pass(10_000);
+  await hub.pass(60_000);
+
+  expect(asked).toHaveLength(1);
+  expect(subscriber.verifications).toHaveLength(1);
+  const told = tell(subscriber.verifications[0]);
+  expect(told["hub.mode"]).toBe("denied");
+  expect(told["hub.reason"]).toMatch(/^the topic cannot be checked: forbidden: the .* is not public/);
+});
+
 test("§5.2 a denial tells the topic as it was asked for", async () => {
   await using parts = await openParts();
   parts.publisher.serve("/~u", notNaming);

@@ -127,6 +127,27 @@ test("§6 each redirect is judged, not only the first", async () => {
   expect(await fetchError(scene)).toMatch(/^forbidden: .*192\.168\.0\.1.*CARILLON_ALLOW_CIDRS/);
 });
 
+test.each([
+  { what: "the hub itself", settings: { PUBLIC_URL: "http://127.0.0.1:1/" }, location: "http://127.0.0.1.:1/hub" },
+  {
+    what: "a topic that is denied",
+    settings: { TOPIC_DENY: "*.denied.example" },
+    location: "http://a.denied.example./",
+  },
+  { what: "a topic that is not allowed", settings: { TOPIC_ALLOW: "127.0.0.1" }, location: "http://cdn.example/" },
+])("§6 a redirect to $what is not followed, at any hop", async ({ settings, location }) => {
+  const asked: string[] = [];
+  const resolve = async (name: string) => [`127.0.0.${asked.push(name)}`];
+  await using scene = await openScene({ settings, resolve });
+  scene.publisher.serve("/hop", { status: 307, headers: { Location: location } });
+  await scene.update({ status: 302, headers: { Location: "/hop" } });
+  expect(scene.publisher.fetches).toHaveLength(2);
+  const own = "answered 307 with a Location that leads to this hub itself";
+  const unserved = "answered 307 with a Location that is not a topic this hub serves";
+  expect(await fetchError(scene)).toBe("PUBLIC_URL" in settings ? own : unserved);
+  expect(asked).toEqual([]);
+});
+
 test.each([201, 202, 203, 204, 206, 300, 304, 400, 401, 403, 404, 410, 429, 500, 503])(
   "§6 a %i is no content",
   async (status) => {
