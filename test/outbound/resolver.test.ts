@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 
 import { failureOf } from "../../src/outbound/failure.ts";
+import { createNameCache } from "../../src/outbound/name-cache.ts";
 import { createResolver } from "../../src/outbound/resolver.ts";
 import { openDnsServer, type Zone } from "../support/dns-server.ts";
 import { TestClock } from "../support/test-clock.ts";
@@ -216,6 +217,30 @@ test("mixed answers, and an alias that leads to a private address, are refused a
     expect(answer).toMatchObject({ kind: "failed", reason: "forbidden" });
   }
   expect(peer.connections()).toBe(0);
+});
+
+test("what DNS does not know is asked of the system only by who opened networks", async () => {
+  const clock = new TestClock(start);
+  await using dns = await openDnsServer();
+  const options = { clock, hostsFile: missing, servers: [dns.address] };
+
+  expect(await createResolver({ ...options, asksSystem: true })("localhost")).toContain("127.0.0.1");
+  await expect(createResolver({ ...options, asksSystem: false })("localhost")).rejects.toThrow("ENOTFOUND");
+  await expect(createResolver({ ...options, asksSystem: true })("none.invalid")).rejects.toThrow("ENOTFOUND");
+});
+
+test("ten thousand names are remembered; of more, those not asked for longest are forgotten", async () => {
+  const asked: string[] = [];
+  const resolve = createNameCache(new TestClock(start), async (name) => {
+    asked.push(name);
+    return { addresses: [], ttlSeconds: 60 };
+  });
+
+  for (let i = 0; i < 10_000; i++) await resolve(`${i}.example`);
+  for (const name of ["0.example", "new.example", "0.example", "2.example"]) await resolve(name);
+  expect(asked.slice(10_000)).toEqual(["new.example"]);
+  await resolve("1.example");
+  expect(asked.slice(10_000)).toEqual(["new.example", "1.example"]);
 });
 
 test("the hosts file comes first, and is read again when it has changed", async () => {
