@@ -5,8 +5,10 @@ import { topicIdentity } from "./http-url.ts";
  * (`example.com`), or all hosts below one (`*.example.com`, not `example.com` itself). However either is spelled (`plainUrl`).
  */
 export function matchesPattern(url: URL, pattern: string): boolean {
-  if (/^https?:\/\//i.test(pattern)) return plainUrl(url).href.startsWith(plainUrl(new URL(pattern)).href);
-  return matchesHost(url.hostname, pattern);
+  if (!/^https?:\/\//i.test(pattern)) return matchesHost(url.hostname, pattern);
+  const prefix = new URL(pattern);
+  if (bareHost(url.hostname) !== bareHost(prefix.hostname)) return false; // so are most, and plainUrl costs more
+  return plainUrl(url).href.startsWith(plainUrl(prefix).href);
 }
 
 /** Whether a URL is let in by the operator's lists of patterns: an empty `allow` lets in all, and what is in both is out. */
