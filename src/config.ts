@@ -10,15 +10,15 @@ export type Config = {
   readonly host: string;
   readonly port: number;
   /** Serialised by URL, so it always ends in a path. Absent: http://localhost:PORT/, known once listening. */
-  readonly publicUrl: string | undefined;
+  readonly publicUrl?: string | undefined;
   readonly database: DatabaseAddress;
   /** Absent: one is made at the first start, and kept beside the database. */
-  readonly adminToken: string | undefined;
+  readonly adminToken?: string | undefined;
   /** Absent: the admin surface is on the port that all else is on. */
-  readonly adminPort: number | undefined;
+  readonly adminPort?: number | undefined;
   readonly allowCidrs: readonly string[];
   /** An http URL, with user and password where the proxy wants them. */
-  readonly egressProxy: string | undefined;
+  readonly egressProxy?: string | undefined;
   readonly leaseMinSeconds: number;
   readonly leaseDefaultSeconds: number;
   readonly leaseMaxSeconds: number;
@@ -32,9 +32,16 @@ export type Config = {
   readonly topicAllow: readonly string[];
   readonly topicDeny: readonly string[];
   readonly callbackDeny: readonly string[];
+  /** 0: no limit. So are the next three. */
+  readonly verificationsPerMinute: number;
+  readonly pendingPerClient: number;
+  readonly pendingPerHost: number;
+  readonly subscriptionsPerHost: number;
   readonly hostConcurrency: number;
   readonly deliveryThreads: number;
   readonly maxInFlight: number;
+  /** Absent: no limit. */
+  readonly dbMaxMb?: number | undefined;
   /** False: refuse to start when migrations are pending. */
   readonly migrate: boolean;
   readonly logLevel: "fatal" | "error" | "warn" | "info" | "debug" | "trace" | "silent";
@@ -71,8 +78,8 @@ function judge(gathered: Gathered): Config {
   const result = settingsSchema.safeParse(textsToJudge(gathered));
   const faults = [...gathered.faults, ...(result.error?.issues ?? []).map((issue) => tellFault(issue, gathered))];
   if (!result.success || faults.length > 0) throw new SettingsError(faults);
-  const { databaseUrl, publicUrl, adminToken, adminPort, egressProxy, ...rest } = result.data;
-  return { ...rest, database: databaseUrl, publicUrl, adminToken, adminPort, egressProxy };
+  const { databaseUrl, ...rest } = result.data;
+  return { ...rest, database: databaseUrl };
 }
 
 /** Every setting as written, or what is used in its place, and where it comes from; never a password. Throws like loadConfig. */

@@ -35,5 +35,8 @@ export type HubErrorCode =
   | "too_large"
   | "policy_forbidden"
   | "address_forbidden"
+  /** One client, or one host, asks for more than its share. */
   | "too_many_requests"
+  /** All of them together ask for more than the hub takes in. */
+  | "busy"
   | "store_unavailable";

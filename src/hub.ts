@@ -17,6 +17,7 @@ import { readDescriptorLimit } from "./outbound/descriptor-limit.ts";
 import type { Resolve } from "./outbound/guarded-lookup.ts";
 import { createOutbound } from "./outbound/undici-outbound.ts";
 import { openStore } from "./open-store.ts";
+import { createRoom, type Room, type RoomLimits } from "./room.ts";
 import { createStages, type Stages } from "./stages.ts";
 import type { Store } from "./store/store.ts";
 import { version } from "./version.ts";
@@ -35,6 +36,8 @@ export type Overrides = {
   readonly leaseMs?: number;
   /** The workers do not run by themselves; `drain` steps them. */
   readonly manual?: boolean;
+  /** How many requests may wait to be verified, whoever sent them. */
+  readonly mostPending?: number;
 };
 
 /** A hub that is running. Disposing it is promise E: what is in flight finishes or is handed back within 10 s. */
@@ -55,6 +58,9 @@ export type Hub = AsyncDisposable & {
 const finishMs = 7000;
 /** A store that does not answer is waited for no longer: what could not be given back is others' when its lease is over. */
 const longestFinishMs = 8500;
+
+/** Bounds what strangers can have the hub store, however many they are. */
+const usualMostPending = 100_000;
 
 /** The composition root: the only place that sees every part. */
 export function createHub(config: Config, overrides: Overrides = {}): Hub {
@@ -140,15 +146,12 @@ async function openParts(given: Config, overrides: Overrides, stack: CleanupStac
   closePost = () => deliveries[Symbol.asyncDispose]();
   const post = countAttempts(deliveries.post, clock, counts);
   const parts = { config, clock, log, random, store, outbound, post, address };
-  const stages = createStages({ ...parts, knownHosts: await listKnownHosts(store), signals });
-  serve({ steps: stages.hub, assertReady: () => store.assertWritable(clock.now()), log });
+  const room = createRoom(store, roomLimits(config, overrides));
+  const stages = createStages({ ...parts, knownHosts: await listKnownHosts(store), room, signals });
+  serve({ steps: stages.hub, assertReady: () => assertReady(room, store, clock), log });
   const working = overrides.manual ? Promise.resolve() : runWorkers(stages.workers, clock, log, stopping.signal);
 
-  finish = () =>
-    finishInTime(
-      working.then(() => finishWorkers(stages.workers)),
-      cut,
-    );
+  finish = () => finishInTime(working, stages.workers, cut);
   return {
     stages,
     listening,
@@ -159,12 +162,22 @@ async function openParts(given: Config, overrides: Overrides, stack: CleanupStac
   };
 }
 
-async function finishInTime(finished: Promise<void>, cut: AbortController): Promise<void> {
+async function finishInTime(working: Promise<void>, workers: Stages["workers"], cut: AbortController): Promise<void> {
+  const finished = working.then(() => finishWorkers(workers));
   const timer = setTimeout(() => {
     cut.abort();
   }, finishMs);
   await Promise.race([finished, pause(longestFinishMs, undefined, { ref: false })]);
   clearTimeout(timer);
+}
+
+function roomLimits({ dbMaxMb }: Config, { mostPending = usualMostPending }: Overrides): RoomLimits {
+  return { maxBytes: dbMaxMb === undefined ? undefined : dbMaxMb * 1_000_000, mostPending };
+}
+
+async function assertReady(room: Room, store: Store, clock: Clock): Promise<void> {
+  room.assertSpace();
+  await store.assertWritable(clock.now());
 }
 
 async function listKnownHosts({ hosts, behind }: Store) {

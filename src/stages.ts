@@ -10,14 +10,17 @@ import { describeHub } from "./http/describe-hub.ts";
 import type { HubSteps } from "./http/hub-routes.ts";
 import type { HubAddress } from "./hub-address.ts";
 import type { Log } from "./log.ts";
+import type { IntentCaps } from "./model/intent.ts";
 import { passesLists } from "./model/url-pattern.ts";
 import type { Post } from "./distribute/post.ts";
 import type { Outbound } from "./outbound/outbound.ts";
 import { createReachGuard } from "./outbound/reach.ts";
 import { acceptPing } from "./publish/accept-ping.ts";
+import type { Room } from "./room.ts";
 import type { Store } from "./store/store.ts";
 import { acceptSubscription } from "./subscribe/accept-subscription.ts";
 import { createUpkeep } from "./upkeep/upkeep.ts";
+import { createPacer } from "./verify/pacer.ts";
 import { verifyDue } from "./verify/verify-due.ts";
 import type { Validation } from "./verify/verify-intent.ts";
 import { version } from "./version.ts";
@@ -36,6 +39,7 @@ export type StageDeps = {
   readonly post: Post;
   readonly address: HubAddress;
   readonly knownHosts: KnownHosts;
+  readonly room: Room;
   readonly signals: { readonly stopping: AbortSignal; readonly cut: AbortSignal };
 };
 
@@ -46,9 +50,11 @@ export type Stages = {
 };
 
 const mostVerifications = 256;
-const verificationsPerOrigin = 4;
+const verificationsPerHost = 4;
+/** Requests of one client for one topic and callback that wait: each is verified in turn, before any that comes later. */
+const pendingPerPair = 8;
 const mostFetches = 64;
-const fetchesPerOrigin = 4;
+const fetchesPerHost = 4;
 const pollMs = 500;
 const upkeepMs = 5000;
 
@@ -62,6 +68,7 @@ export function createStages(deps: StageDeps): Stages {
     catchUp: new Bell(clock),
     hosts: new Bell(clock),
     upkeep: new Bell(clock),
+    room: new Bell(clock),
   };
   const onError = (err: unknown) => {
     log.error({ err }, "a piece of work failed");
@@ -86,6 +93,7 @@ export function createStages(deps: StageDeps): Stages {
       { name: "fan-out", bell: bells.fanOut, step: fanOut.step, pollMs, pool: fanOut },
       { name: "catch-up", bell: bells.catchUp, step: catchUp.step, pollMs, pool: catchUp },
       { name: "hosts", bell: bells.hosts, step: tendHosts, pollMs: upkeepMs },
+      { name: "room", bell: bells.room, step: deps.room.measure, pollMs: upkeepMs },
       { name: "upkeep", bell: bells.upkeep, step: createUpkeep(store), pollMs: upkeepMs },
     ],
   };
@@ -108,7 +116,7 @@ type Bells = Readonly<Record<"fetch" | "fanOut" | "catchUp" | "hosts", Bell>>;
 type OnError = (error: unknown) => void;
 
 function createHubSteps(deps: StageDeps, minIntervalMs: number, nudgeFetch: () => void, verify: Bell): HubSteps {
-  const { config, clock, store, address } = deps;
+  const { config, clock, store, address, room } = deps;
   const guard = createReachGuard({ ...config, clock });
   const { topicAllow, topicDeny, callbackDeny } = config;
   const subscribing = {
@@ -116,14 +124,36 @@ function createHubSteps(deps: StageDeps, minIntervalMs: number, nudgeFetch: () =
     clock,
     policy: { topicAllow, topicDeny, callbackDeny, isOwnAddress: address.contains, refuseAddress: guard.refuseUrl },
     leases: { min: config.leaseMinSeconds, fallback: config.leaseDefaultSeconds, max: config.leaseMaxSeconds },
+    caps: capsOf(config),
     nudgeVerification: () => verify.ring(),
   };
   const publishing = { topics: store.topics, clock, minIntervalMs, nudgeFetch };
   return {
-    acceptSubscription: (mode, form) => acceptSubscription(subscribing, mode, form),
-    acceptPing: (form) => acceptPing(publishing, form),
+    async acceptSubscription(mode, form, client) {
+      room.assertSpace();
+      await room.admit(() => acceptSubscription(subscribing, mode, form, client));
+    },
+    async acceptPing(form) {
+      room.assertSpace();
+      await acceptPing(publishing, form);
+    },
     describe: () => describeHub(address.url),
   };
+}
+
+function capsOf(config: Config): IntentCaps {
+  return {
+    client: orAny(config.pendingPerClient),
+    pair: pendingPerPair,
+    host: orAny(config.pendingPerHost),
+    subscriptions: orAny(config.subscriptionsPerHost),
+    perMinute: orAny(config.verificationsPerMinute),
+  };
+}
+
+/** In settings 0 is no limit. */
+function orAny(limit: number): number {
+  return limit === 0 ? Infinity : limit;
 }
 
 /** A hub that is told to have little in flight, or may open few files, has little of everything. */
@@ -134,10 +164,17 @@ function share(maxInFlight: number, most: number, of: number): number {
 function createVerification(deps: StageDeps, bell: Bell, onError: OnError) {
   const { config, clock, log, store, outbound, signals } = deps;
   const nudgeVerification = () => bell.ring();
-  const verifying = { intents: store.intents, outbound, clock, log, nudgeVerification, validate: createValidate(deps) };
+  const { subscriptions: subscriptionsPerHost, perMinute } = capsOf(config);
+  const settling = { intents: store.intents, subscriptionsPerHost, log, nudgeVerification };
+  const verifying = { ...settling, outbound, clock, validate: createValidate(deps) };
+  const pacer = createPacer(clock, perMinute);
   return new Pool({
     limit: share(config.maxInFlight, mostVerifications, 4),
-    claim: (free, now) => store.intents.claimIntents(free, verificationsPerOrigin, now),
+    async claim(free, now) {
+      const intents = await store.intents.claimIntents(free, verificationsPerHost, now, pacer.listSpent());
+      for (const { callback } of intents) pacer.take(callback);
+      return intents;
+    },
     handle: (intent) =>
       signals.stopping.aborted ? store.intents.release(intent) : verifyDue(verifying, intent, signals.cut),
     onRoom: nudgeVerification,
@@ -180,7 +217,7 @@ function createFetching(deps: StageDeps, bells: Bells, nudgeFetch: () => void, o
   const fetching = { ...fetchDeps(deps), topics: store.topics, log, minIntervalMs, nudgeFetch, nudgeFanOut };
   return new Pool({
     limit: share(config.maxInFlight, mostFetches, 16),
-    claim: (free, now) => store.topics.claimFetches(free, fetchesPerOrigin, now),
+    claim: (free, now) => store.topics.claimFetches(free, fetchesPerHost, now),
     handle: (claim) =>
       signals.stopping.aborted ? store.topics.release(claim) : fetchDue(fetching, claim, signals.cut),
     onRoom: () => bells.fetch.ring(),

@@ -10,8 +10,8 @@ import { isEcho, readVerificationAnswer } from "../src/verify/read-answer.ts";
 describe("§5.3 decideIntent", () => {
   const sentAt = new Date("2026-01-01T00:00:00Z");
   const now = new Date("2026-01-01T00:00:05Z");
-  const decide = (answer: VerificationAnswer, attempt: number, createdAt = sentAt) =>
-    decideIntent(answer, { attempts: attempt - 1, createdAt }, sentAt, now, [10_000, 60_000]);
+  const decide = (answer: VerificationAnswer, attempt: number, startAt = sentAt) =>
+    decideIntent(answer, { attempts: attempt - 1, startAt }, sentAt, now, [10_000, 60_000]);
 
   test("a confirmation applies, from when the request was sent", () => {
     expect(decide({ kind: "confirmed" }, 3)).toEqual({ next: "apply", verifiedAt: sentAt });

@@ -111,6 +111,19 @@ export const shape = {
   callbackDeny: patterns
     .prefault("")
     .meta({ description: "comma list of URL prefixes or hosts: never these callbacks" }),
+  verificationsPerMinute: rules.wholeNumber(0, 100_000).prefault("60").meta({
+    description:
+      "verification requests and notices a minute to one callback host; beyond it they wait, and so do those of one client. 0: no limit",
+  }),
+  pendingPerClient: rules.wholeNumber(0, 1_000_000).prefault("1000").meta({
+    description: "requests of one client address that wait to be verified; more are answered 429. 0: no limit",
+  }),
+  pendingPerHost: rules.wholeNumber(0, 1_000_000).prefault("10000").meta({
+    description: "requests for one callback host that wait to be verified; more are answered 429. 0: no limit",
+  }),
+  subscriptionsPerHost: rules.wholeNumber(0, 1_000_000_000).prefault("100000").meta({
+    description: "active subscriptions of one callback host; beyond it only renewals are taken. 0: no limit",
+  }),
   hostConcurrency: rules.wholeNumber(1, 10_000).prefault("64").meta({
     description:
       "most open deliveries to one origin (scheme, host and port); each starts with 4, and grows towards it as it answers",
@@ -124,6 +137,10 @@ export const shape = {
     }),
   maxInFlight: rules.wholeNumber(1, 100_000).prefault("1000").meta({
     description: "most open first attempts per thread; retries have half as many places beside them",
+  }),
+  dbMaxMb: rules.wholeNumber(1, 1_000_000_000).optional().meta({
+    description:
+      "size of the database, in millions of bytes, from which nothing new is accepted (503) until it is smaller; what was accepted goes on",
   }),
   migrate: rules
     .rule("true or false", rules.readBoolean)

@@ -12,6 +12,7 @@ const statuses: Readonly<Record<HubErrorCode, ContentfulStatusCode>> = {
   not_found: 404,
   too_large: 413,
   too_many_requests: 429,
+  busy: 503,
   store_unavailable: 503,
 };
 

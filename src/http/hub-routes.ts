@@ -9,8 +9,9 @@ import { parseForm, readText } from "./form.ts";
 /** Where the hub answers, each with and without a trailing slash and without a redirect, which would lose a POST. */
 export const hubPaths = ["/", "/hub", "/hub/", "/subscribe", "/subscribe/", "/publish", "/publish/"] as const;
 
+/** `client` is whom the request counts for. */
 export type HubSteps = {
-  readonly acceptSubscription: (mode: Mode, form: URLSearchParams) => Promise<void>;
+  readonly acceptSubscription: (mode: Mode, form: URLSearchParams, client: string) => Promise<void>;
   readonly acceptPing: (form: URLSearchParams) => Promise<void>;
   /** What the hub says of itself to who looks at it. */
   readonly describe: () => string;
@@ -33,7 +34,7 @@ async function accept(c: Context<AppEnv>, steps: HubSteps): Promise<Response> {
   switch (mode) {
     case "subscribe":
     case "unsubscribe":
-      await steps.acceptSubscription(mode, form);
+      await steps.acceptSubscription(mode, form, clientOf(c.env.incoming));
       return c.body(null, 202);
     case "publish":
       await steps.acceptPing(form);
@@ -43,6 +44,10 @@ async function accept(c: Context<AppEnv>, steps: HubSteps): Promise<Response> {
       throw new HubError("invalid_request", `${fault} subscribe, unsubscribe or publish`);
     }
   }
+}
+
+function clientOf({ socket }: AppEnv["Bindings"]["incoming"]): string {
+  return socket.remoteAddress ?? "";
 }
 
 /**

@@ -10,10 +10,10 @@ export function countSettled(store: Store, counts: Counts): Store {
     ...store,
     intents: {
       ...intents,
-      async settleIntent(claim, decision, now) {
-        const isKept = await intents.settleIntent(claim, decision, now);
-        if (isKept) counts.add("verifications", `${claim.mode} ${decision.next}`);
-        return isKept;
+      async settleIntent(claim, decision, ...rest) {
+        const settled = await intents.settleIntent(claim, decision, ...rest);
+        if (settled === "settled") counts.add("verifications", `${claim.mode} ${decision.next}`);
+        return settled;
       },
     },
     topics: {

@@ -15,14 +15,28 @@ export type NewIntent = {
   readonly leaseSeconds: number;
   readonly verifyToken: string | undefined;
   readonly signatureMethod: SignatureMethod | undefined;
+  /** Who asked, as its requests are counted. */
+  readonly client: string;
 };
+
+/** What strangers may have wait, by whom and where it leads, and how many subscriptions one host may have. Infinity: any number. */
+export type IntentCaps = Readonly<Record<IntentCap, number>> & {
+  /** So many of a client's pending intents may be verified at once; each further one a share of a minute later. */
+  readonly perMinute: number;
+};
+
+/**
+ * `client`: pending intents of one client. `pair`: those among them for one (topic, callback). `host`: pending intents for
+ * one callback host. `subscriptions`: subscriptions of one callback host.
+ */
+export type IntentCap = "client" | "pair" | "host" | "subscriptions";
 
 /** An intent this process has claimed. `token` is what the settling write must match. */
 export type IntentClaim = NewIntent & {
   readonly id: number;
   readonly token: string;
-  /** When it was accepted. */
-  readonly createdAt: Date;
+  /** When it was accepted, or later if its client had many pending: the first moment it could be verified. */
+  readonly startAt: Date;
   /** Tries made before this one that count. */
   readonly attempts: number;
   /** Set when the request was denied (§5.2) and the callback has yet to be told. */

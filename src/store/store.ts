@@ -41,6 +41,9 @@ export interface Store extends AsyncDisposable {
   /** How much there is of what. For a look now and then: it reads whole tables, though it holds up nobody. */
   figures(): Promise<Figures>;
 
+  /** How large the database is, in bytes, less what is free in it for rows to come. */
+  measureBytes(): Promise<number>;
+
   /** Resolves when a row could be written just now; else rejects with `store_unavailable` and the reason. */
   assertWritable(now: Date): Promise<void>;
 }

@@ -13,10 +13,10 @@ export interface TopicStore {
   ping(urls: readonly string[], minIntervalMs: number, now: Date): Promise<readonly string[]>;
 
   /**
-   * Claim due fetches, the origin with the earliest first, so that at most `perOrigin` run per origin. Resolves to fewer than
+   * Claim due fetches, the host with the earliest first, so that at most `perHost` run per host. Resolves to fewer than
    * there are if those are many, but to none only if there are none.
    */
-  claimFetches(limit: number, perOrigin: number, now: Date): Promise<readonly FetchClaim[]>;
+  claimFetches(limit: number, perHost: number, now: Date): Promise<readonly FetchClaim[]>;
 
   /**
    * Settle a claimed fetch. `changed` stores the publication and starts its fan-out in the same transaction.

@@ -7,6 +7,8 @@ const batch = 200;
 /** Longer than any attempt: one that is under way when its lease ends is settled before the subscription goes. */
 const graceMs = 30_000;
 const keptAttempts = 1_000_000;
+/** Anybody can have requests dropped. */
+const keptDropped = 100_000;
 
 /**
  * Ends leases that are over (§5.3.1; deliveries check the lease themselves, so this is only the cleaning up), gives up what
@@ -22,7 +24,7 @@ export function createUpkeep(store: Store): Step {
       store.publications.removeSettled(batch),
       store.fanOuts.removeDone(before(7), batch),
       store.attempts.trim(before(30), keptAttempts, batch),
-      store.intents.removeDropped(before(1), batch),
+      store.intents.removeDropped(before(1), keptDropped, batch),
       store.topics.removeIdle(batch),
     ]);
     return removed.reduce((sum, count) => sum + count, 0);

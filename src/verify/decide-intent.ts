@@ -12,7 +12,7 @@ const longestHinderedMs = 86_400_000;
  */
 export function decideIntent(
   answer: VerificationAnswer,
-  intent: Pick<IntentClaim, "attempts" | "createdAt">,
+  intent: Pick<IntentClaim, "attempts" | "startAt">,
   sentAt: Date,
   now: Date,
   retryDelaysMs: readonly number[],
@@ -23,7 +23,7 @@ export function decideIntent(
     case "refused":
       return { next: "drop", reason: answer.detail };
     case "hindered":
-      if (now.getTime() - intent.createdAt.getTime() < longestHinderedMs) {
+      if (now.getTime() - intent.startAt.getTime() < longestHinderedMs) {
         return { next: "retry", attempts: intent.attempts, at: new Date(now.getTime() + ownFaultPauseMs) };
       }
       return countTry(answer.detail, intent.attempts, now, retryDelaysMs);

@@ -7,6 +7,8 @@ import { type VerifyDeps, verifyIntent } from "./verify-intent.ts";
 export type VerifyDueDeps = VerifyDeps & {
   readonly intents: IntentStore;
   readonly log: Log;
+  /** How many one callback host may have. */
+  readonly subscriptionsPerHost: number;
   /** The pair's next intent, or a denial's notice, is due. */
   readonly nudgeVerification: () => void;
 };
@@ -15,9 +17,20 @@ export type VerifyDueDeps = VerifyDeps & {
 export async function verifyDue(deps: VerifyDueDeps, intent: IntentClaim, signal: AbortSignal): Promise<void> {
   const decision = await verifyIntent(deps, intent, signal);
   if (decision === undefined) return deps.intents.release(intent);
-  await persist(deps.clock, signal, () => deps.intents.settleIntent(intent, decision, deps.clock.now()));
+  const isFull = (await settle(deps, intent, decision, signal)) === "full";
+  const instead: IntentDecision = { next: "deny", reason: "this hub takes no more subscriptions for this host" };
+  if (isFull) await settle(deps, intent, instead, signal);
   deps.nudgeVerification();
-  tell(deps.log, intent, decision);
+  tell(deps.log, intent, isFull ? instead : decision);
+}
+
+function settle(
+  { intents, clock, subscriptionsPerHost }: VerifyDueDeps,
+  intent: IntentClaim,
+  decision: IntentDecision,
+  signal: AbortSignal,
+) {
+  return persist(clock, signal, () => intents.settleIntent(intent, decision, clock.now(), subscriptionsPerHost));
 }
 
 function tell(log: Log, { mode, topic, callback }: IntentClaim, decision: IntentDecision): void {

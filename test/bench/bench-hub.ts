@@ -1,5 +1,6 @@
 import { join } from "node:path";
 
+import { noLimits } from "../support/no-limits.ts";
 import type { FanOutProgress } from "../../src/store/fan-out-store.ts";
 import { type Child, forkChild } from "./calls.ts";
 import type { HubCalls, HubOptions, Usage } from "./hub-child.ts";
@@ -82,6 +83,7 @@ export function hubEnvironment(database: string, settings: Settings): Record<str
     CARILLON_ALLOW_CIDRS: "127.0.0.0/8",
     CARILLON_FETCH_MIN_INTERVAL_SECONDS: "0",
     CARILLON_LOG_LEVEL: "fatal",
+    ...noLimits,
     ...Object.fromEntries([...given, ...own]),
   };
 }

@@ -34,7 +34,7 @@ const calls = {
   /** Runs a hub with these CARILLON_* settings, and resolves to where it listens. */
   async start({ settings, options }: { readonly settings: Record<string, string>; readonly options: HubOptions }) {
     if (options.probe) probe = createStoreProbe();
-    hub = createHub(loadConfig(settings, []), { manual: options.manual === true });
+    hub = createHub(loadConfig(settings, []), { manual: options.manual === true, mostPending: Infinity });
     await hub.start();
     return `http://127.0.0.1:${hub.listening.port}/`;
   },

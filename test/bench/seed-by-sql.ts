@@ -12,8 +12,8 @@ export function subscribeBySql(file: string, topic: string, origins: readonly st
   database.pragma("cache_size = -262144");
   database.transaction(() => {
     const { lastInsertRowid: topicId } = database
-      .prepare("INSERT INTO topics (url, origin, policy, subscribers) VALUES (?, ?, 'latest', ?)")
-      .run(topic, new URL(topic).origin, count);
+      .prepare("INSERT INTO topics (url, host, policy, subscribers) VALUES (?, ?, 'latest', ?)")
+      .run(topic, new URL(topic).hostname, count);
     const insert = database.prepare(
       `WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < @count)
        INSERT INTO subscriptions (topic_id, callback, secret, first_seq, verified_at, expires_at)
@@ -22,6 +22,8 @@ export function subscribeBySql(file: string, topic: string, origins: readonly st
          FROM numbers`,
     );
     insert.run({ topicId, origins: JSON.stringify(origins), many: origins.length, now, count });
+    const keep = database.prepare(keepCount("?", "?"));
+    for (const [host, subscriptions] of countByHost(origins, count)) keep.run(`host ${host}`, subscriptions);
   })();
   database.close();
 }
@@ -34,8 +36,8 @@ export async function subscribeInPostgres(
   count: number,
 ): Promise<void> {
   const { rows } = await client.query<{ readonly id: string }>(
-    "INSERT INTO topics (url, origin, policy, subscribers) VALUES ($1, $2, 'latest', $3) RETURNING id",
-    [topic, new URL(topic).origin, count],
+    "INSERT INTO topics (url, host, policy, subscribers) VALUES ($1, $2, 'latest', $3) RETURNING id",
+    [topic, new URL(topic).hostname, count],
   );
   const random = "md5(random()::text)";
   await client.query(
@@ -45,4 +47,22 @@ export async function subscribeInPostgres(
        FROM generate_series(1, $5::int) n`,
     [rows[0]?.id, origins, origins.length, Date.now(), count],
   );
+  for (const [host, subscriptions] of countByHost(origins, count)) {
+    await client.query(keepCount("$1", "$2"), [`host ${host}`, subscriptions]);
+  }
+}
+
+function keepCount(name: string, subscriptions: string): string {
+  return `INSERT INTO quotas (name, pending, subscriptions) VALUES (${name}, 0, ${subscriptions})
+     ON CONFLICT (name) DO UPDATE SET subscriptions = quotas.subscriptions + excluded.subscriptions`;
+}
+
+/** The n-th of `count`, from 1, is at the origin n modulo their number. */
+function countByHost(origins: readonly string[], count: number): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (let n = 1; n <= count; n += 1) {
+    const host = new URL(origins[n % origins.length] ?? "").hostname;
+    counts.set(host, (counts.get(host) ?? 0) + 1);
+  }
+  return counts;
 }

@@ -200,6 +200,7 @@ const asked = {
   leaseSeconds: 864_000,
   verifyToken: undefined,
   signatureMethod: undefined,
+  client: "203.0.113.7",
 } as const;
 
 /** Everybody fails, and is due at the moment given. */

@@ -16,10 +16,10 @@ import {
 
 export function describeFetchClaims(open: OpenStore): void {
   describe("a claimed fetch", () => {
-    test("is one of at most so many per origin, earliest first", async () => {
+    test("is one of at most so many per host, whatever the port, earliest first", async () => {
       await using opened = await open();
       const { store } = opened;
-      const urls = [1, 2, 3].map((i) => `https://blog.example/${i}`);
+      const urls = [1, 2, 3].map((i) => `https://blog.example:${443 + i}/`);
       for (const [i, url] of [...urls, "https://other.example/"].entries()) {
         await subscribe(store, { topic: url });
         await store.topics.ping([url], 0, after(i));
@@ -34,7 +34,7 @@ export function describeFetchClaims(open: OpenStore): void {
       }
     });
 
-    test("of an origin with a long queue leaves room for the others", async () => {
+    test("of a host with a long queue leaves room for the others", async () => {
       await using opened = await open();
       const { store } = opened;
       const urls = Array.from({ length: 600 }, (_, i) => `https://blog.example/${i}`);

@@ -28,7 +28,7 @@ export function describeIntentStore(open: OpenStore): void {
       await store.intents.addIntent(asked, start);
 
       expect(await store.intents.claimIntents(plenty, plenty, after(-1))).toEqual([]);
-      expect(await claimIntent(store)).toMatchObject({ ...asked, createdAt: start, attempts: 0, denial: undefined });
+      expect(await claimIntent(store)).toMatchObject({ ...asked, startAt: start, attempts: 0, denial: undefined });
       expect(await store.intents.claimIntents(plenty, plenty, start)).toEqual([]);
     });
 
@@ -151,23 +151,23 @@ export function describeIntentStore(open: OpenStore): void {
       expect(await claimIntent(store, after(10))).toMatchObject({ mode: "subscribe", attempts: 1 });
     });
 
-    test("are at most so many under way per callback origin, and so many at a time", async () => {
+    test("are at most so many under way per callback host, whatever the port, and so many at a time", async () => {
       await using opened = await open();
       const { store } = opened;
       const paths = ["https://a.example/1", "https://a.example/2", "https://a.example:8443/3", "https://a.example/4"];
       for (const [i, one] of paths.entries()) await store.intents.addIntent(intent({ callback: one }), after(i));
 
       expect(await callbacks(1, 2)).toEqual(["https://a.example/1"]);
-      expect(await callbacks(plenty, 2)).toEqual(["https://a.example/2", "https://a.example:8443/3"]);
+      expect(await callbacks(plenty, 2)).toEqual(["https://a.example/2"]);
       expect(await callbacks(plenty, 2)).toEqual([]);
-      expect(await callbacks(plenty, 3)).toEqual(["https://a.example/4"]);
+      expect(await callbacks(plenty, 3)).toEqual(["https://a.example:8443/3"]);
 
-      async function callbacks(limit: number, perOrigin: number) {
-        return (await store.intents.claimIntents(limit, perOrigin, after(9))).map((claim) => claim.callback).toSorted();
+      async function callbacks(limit: number, perHost: number) {
+        return (await store.intents.claimIntents(limit, perHost, after(9))).map((claim) => claim.callback).toSorted();
       }
     });
 
-    test("of an origin with a long queue leave room for the others", async () => {
+    test("of a host with a long queue leave room for the others", async () => {
       await using opened = await open();
       const { store } = opened;
       const queue = Array.from({ length: 600 }, (_, i) => intent({ callback: `https://a.example/${i}` }));
@@ -221,13 +221,13 @@ export function describeIntentStore(open: OpenStore): void {
       const { store } = opened;
 
       const apply = { next: "apply", verifiedAt: start } as const;
-      expect(await store.intents.settleIntent(lost, apply, start)).toBe(false);
+      expect(await store.intents.settleIntent(lost, apply, start)).toBe("lost");
       const claim = await claimIntent(store);
       expect(claim).toMatchObject({ id: lost.id, attempts: 0 });
       expect(claim.token).not.toBe(lost.token);
-      expect(await store.intents.settleIntent(lost, apply, start)).toBe(false);
+      expect(await store.intents.settleIntent(lost, apply, start)).toBe("lost");
       expect(await store.subscriptions.find(topic, callback)).toBeUndefined();
-      expect(await store.intents.settleIntent(claim, apply, start)).toBe(true);
+      expect(await store.intents.settleIntent(claim, apply, start)).toBe("settled");
     });
   });
 }

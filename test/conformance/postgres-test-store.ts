@@ -5,6 +5,7 @@ import pg from "pg";
 import { afterAll, inject } from "vitest";
 
 import { openPostgresStore } from "../../src/store/postgres/postgres-store.ts";
+import { type CountRow, countSql, type IntentRow, type SubscriptionRow, tallyOf } from "./counts.ts";
 import type { TestStore } from "./support.ts";
 
 export const migrationsFolder = resolve(import.meta.dirname, "../../src/store/postgres/migrations");
@@ -40,7 +41,8 @@ afterAll(async () => {
   for (const schema of free.splice(0)) await schema[Symbol.asyncDispose]();
 });
 
-const empty = "TRUNCATE topics, intents, subscriptions, publications, fan_outs, chunks, behind, hosts, attempts, pulse";
+const empty =
+  "TRUNCATE topics, intents, subscriptions, publications, fan_outs, chunks, behind, quotas, hosts, attempts, pulse";
 
 /** All claims are over, and somebody else has had them since. */
 const voidClaims = `
@@ -64,6 +66,18 @@ export async function openPostgresTestStore(): Promise<TestStore> {
       await schema.connection.query(voidClaims);
       store = await open();
       await former[Symbol.asyncDispose]();
+    },
+    async tally() {
+      const all = async (sql: string): Promise<unknown[]> => (await schema.connection.query(sql)).rows;
+      const quotas = (await all(countSql.quotas)) as readonly Record<keyof CountRow, string>[];
+      return tallyOf(
+        quotas.map(({ name, ...row }) => ({ name, pending: +row.pending, subscriptions: +row.subscriptions })),
+        (await all(countSql.intents)) as readonly IntentRow[],
+        (await all(countSql.subscriptions)) as readonly SubscriptionRow[],
+      );
+    },
+    async forgetCounts() {
+      await schema.connection.query("DELETE FROM quotas");
     },
     async [Symbol.asyncDispose]() {
       await store[Symbol.asyncDispose]();

@@ -36,9 +36,9 @@ export function describeRelease(open: OpenStore): void {
       expect(again).toEqual({ ...claim, token: again.token });
       expect(again.token).not.toBe(claim.token);
 
-      expect(await store.intents.settleIntent(claim, { next: "drop", reason: "late" }, after(5))).toBe(false);
+      expect(await store.intents.settleIntent(claim, { next: "drop", reason: "late" }, after(5))).toBe("lost");
       await store.intents.release(claim);
-      expect(await store.intents.settleIntent(again, { next: "drop", reason: "ours" }, after(5))).toBe(true);
+      expect(await store.intents.settleIntent(again, { next: "drop", reason: "ours" }, after(5))).toBe("settled");
     });
 
     test("a fetch can be claimed again at once; late outcomes are refused", async () => {

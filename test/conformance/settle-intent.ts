@@ -31,7 +31,7 @@ export function describeSettleIntent(open: OpenStore): void {
       const asked = intent({ leaseSeconds: 300, secret: "s3cret", signatureMethod: "sha384" });
       await store.intents.addIntent(asked, start);
       const decision = { next: "apply", verifiedAt: after(2000) } as const;
-      expect(await store.intents.settleIntent(await claimIntent(store), decision, after(9000))).toBe(true);
+      expect(await store.intents.settleIntent(await claimIntent(store), decision, after(9000))).toBe("settled");
 
       expect(await store.subscriptions.find(topic, callback)).toMatchObject({
         topic,
@@ -113,8 +113,8 @@ export function describeSettleIntent(open: OpenStore): void {
       await store.intents.addIntent(intent({ mode: "unsubscribe" }), start);
       await store.subscriptions.remove(topic, callback);
       const claim = await claimIntent(store);
-      expect(await store.intents.settleIntent(claim, apply, start)).toBe(true);
-      expect(await store.intents.settleIntent(claim, apply, start)).toBe(false);
+      expect(await store.intents.settleIntent(claim, apply, start)).toBe("settled");
+      expect(await store.intents.settleIntent(claim, apply, start)).toBe("lost");
       expect(await store.topics.find(topic)).toMatchObject({ subscribers: 0 });
     });
 
@@ -131,7 +131,7 @@ export function describeSettleIntent(open: OpenStore): void {
         );
         expect(await store.intents.claimIntents(plenty, plenty, after((i + 1) * 10 - 1))).toEqual([]);
         const again = await claimIntent(store, at);
-        expect(again).toMatchObject({ ...intent(), createdAt: start, attempts });
+        expect(again).toMatchObject({ ...intent(), startAt: start, attempts });
         await store.intents.settleIntent(again, { next: "retry", attempts, at }, at);
       }
     });
@@ -157,10 +157,10 @@ export function describeSettleIntent(open: OpenStore): void {
       }
       await store.intents.addIntent(intent(), start);
 
-      expect(await store.intents.removeDropped(after(1), plenty)).toBe(0);
-      expect(await store.intents.removeDropped(after(3), 1)).toBe(1);
-      expect(await store.intents.removeDropped(after(3), plenty)).toBe(1);
-      expect(await store.intents.removeDropped(after(1e9), plenty)).toBe(1);
+      expect(await store.intents.removeDropped(after(1), plenty, plenty)).toBe(0);
+      expect(await store.intents.removeDropped(after(3), plenty, 1)).toBe(1);
+      expect(await store.intents.removeDropped(after(3), plenty, plenty)).toBe(1);
+      expect(await store.intents.removeDropped(after(1e9), plenty, plenty)).toBe(1);
       expect(await store.intents.claimIntents(plenty, plenty, start)).toHaveLength(1);
     });
 
@@ -178,7 +178,7 @@ export function describeSettleIntent(open: OpenStore): void {
       expect(await store.subscriptions.find(topic, callback)).toEqual(before);
       expect(await deliverAll(store)).toEqual([`${before.id}: 1`]);
       const notice = only(await store.intents.claimIntents(plenty, plenty, after(5)));
-      expect(notice).toMatchObject({ id: asked.id, denial: "not you", createdAt: start, attempts: 0 });
+      expect(notice).toMatchObject({ id: asked.id, denial: "not you", startAt: start, attempts: 0 });
       await store.intents.settleIntent(notice, { next: "drop", reason: "denied" }, after(5));
       expect(await claimIntent(store, after(5))).toMatchObject({ secret: "newer", denial: undefined });
     });

@@ -2,7 +2,10 @@ import { copyFile, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
+import SqliteDatabase from "better-sqlite3";
+
 import { openSqliteStore } from "../../src/store/sqlite/sqlite-store.ts";
+import { type CountRow, countSql, type IntentRow, type SubscriptionRow, tallyOf } from "./counts.ts";
 import type { TestStore } from "./support.ts";
 
 const migrations = resolve(import.meta.dirname, "../../src/store/sqlite/migrations");
@@ -39,6 +42,19 @@ export async function openSqliteTestStore(): Promise<TestStore> {
       life += 1;
       store = openSqliteStore(fileOf(life), migrations);
       await former[Symbol.asyncDispose]();
+    },
+    async tally() {
+      const connection = new SqliteDatabase(fileOf(life), { readonly: true });
+      const all = <Row>(sql: string) => connection.prepare<[], Row>(sql).all();
+      const { quotas, intents, subscriptions } = countSql;
+      const tally = tallyOf(all<CountRow>(quotas), all<IntentRow>(intents), all<SubscriptionRow>(subscriptions));
+      connection.close();
+      return tally;
+    },
+    async forgetCounts() {
+      const connection = new SqliteDatabase(fileOf(life));
+      connection.exec("DELETE FROM quotas");
+      connection.close();
     },
     async [Symbol.asyncDispose]() {
       await store[Symbol.asyncDispose]();

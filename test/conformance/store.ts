@@ -20,6 +20,7 @@ import { describePublicationStore } from "./publication-store.ts";
 import { describeRelease } from "./release.ts";
 import { describeSettleIntent } from "./settle-intent.ts";
 import { describeSubscriptionStore } from "./subscription-store.ts";
+import { describeQuotas } from "./quotas.ts";
 import type { OpenStore } from "./support.ts";
 import { describeTopicStore } from "./topic-store.ts";
 
@@ -29,6 +30,7 @@ export function describeStore(open: OpenStore): void {
   describeFetchClaims(open);
   describeIntentStore(open);
   describeSettleIntent(open);
+  describeQuotas(open);
   describeSubscriptionStore(open);
   describePublicationStore(open);
   describeFanOutStore(open);

@@ -12,6 +12,7 @@ import type { PublicationKey } from "../../src/model/publication.ts";
 import type { Subscription } from "../../src/model/subscription.ts";
 import type { FetchClaim, FetchOutcome, Validators } from "../../src/model/topic.ts";
 import type { Store } from "../../src/store/store.ts";
+import type { Tally } from "./counts.ts";
 
 /** A store under test, empty when opened. */
 export type TestStore = AsyncDisposable & {
@@ -19,6 +20,10 @@ export type TestStore = AsyncDisposable & {
   readonly store: Store;
   /** Opens it again as a process does after kill -9: what the former one had claimed is void, its late writes are refused. */
   crash(): Promise<void>;
+  /** What it has counted of clients and hosts, and what there is. */
+  tally(): Promise<Tally>;
+  /** As in a database that was filled by somebody who does not count. */
+  forgetCounts(): Promise<void>;
 };
 
 export type OpenStore = () => Promise<TestStore>;
@@ -44,6 +49,7 @@ export function intent(more: Partial<NewIntent> = {}): NewIntent {
     leaseSeconds: 864_000,
     verifyToken: undefined,
     signatureMethod: undefined,
+    client: "203.0.113.7",
     ...more,
   };
 }

@@ -1,3 +1,5 @@
+import { inspect, isDeepStrictEqual } from "node:util";
+
 import type { CatchUpOutcome, FallBehind, Gone } from "../../src/model/delivery.ts";
 import type { Recipient } from "../../src/model/subscription.ts";
 import type { TopicPolicy } from "../../src/model/topic.ts";
@@ -150,6 +152,8 @@ export async function openWalk(opened: TestStore, initial: TopicPolicy, bystande
       }
       await walk.haunt();
       await walk.endLapsed(plenty);
+      const tally = await opened.tally();
+      insist(isDeepStrictEqual(tally.kept, tally.counted), `counts are not what there is: ${inspect(tally)}`);
       const { id, lastSeq } = await topicOf(world);
       ledger.assertUpToDate(owedPolicy(), lastSeq);
       await opened.store.behind.removeSettled(plenty, world.now);

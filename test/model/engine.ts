@@ -8,11 +8,13 @@ import { pino } from "pino";
 import { type Config, loadConfig } from "../../src/config.ts";
 import { createHubAddress } from "../../src/hub-address.ts";
 import { createPost } from "../../src/distribute/post.ts";
+import { createRoom } from "../../src/room.ts";
 import { createStages, type Stages } from "../../src/stages.ts";
 import type { Log } from "../../src/log.ts";
 import { openSqliteStore } from "../../src/store/sqlite/sqlite-store.ts";
 import type { Store } from "../../src/store/store.ts";
 import { finishWorkers, runWorkers } from "../../src/workers.ts";
+import { noLimits } from "../support/no-limits.ts";
 import { TestClock } from "../support/test-clock.ts";
 import { clockOf, createGate, type Gate, rest } from "./gate.ts";
 import type { Ledger } from "./ledger.ts";
@@ -189,6 +191,7 @@ async function begin(file: string, gate: Gate, { ledger, peers, config, clock: w
     post: createPost(peers.posterOf(gate, clock, cut.signal), headers),
     address: createHubAddress("http://hub.example/", [{ host: "127.0.0.1", port: 8080 }]),
     knownHosts,
+    room: createRoom(store, { maxBytes: undefined, mostPending: 100_000 }),
     signals: { stopping: stopping.signal, cut: cut.signal },
   });
   const working = runWorkers(stages.workers, clock, log, stopping.signal);
@@ -228,6 +231,7 @@ function configOf({ perOrigin, total, fetchMinIntervalSeconds, delaysMs }: Limit
     CARILLON_HOST_CONCURRENCY: `${perOrigin}`,
     CARILLON_MAX_IN_FLIGHT: `${total}`,
     CARILLON_FETCH_MIN_INTERVAL_SECONDS: `${fetchMinIntervalSeconds}`,
+    ...noLimits,
   };
   return loadConfig(settings, []);
 }

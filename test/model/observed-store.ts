@@ -41,14 +41,15 @@ export function observeStore(store: Store, gate: Gate, ledger: Ledger, clock: Cl
     intents: {
       addIntent: (...args) => ask(() => intents.addIntent(...args)),
       claimIntents: (...args) => ask(() => intents.claimIntents(...args)),
-      settleIntent: (claim, decision, now) =>
+      settleIntent: (claim, decision, now, most) =>
         ask(
-          () => intents.settleIntent(claim, decision, now),
-          (isSettled) => {
-            if (isSettled) ledger.apply(claim, decision, now);
+          () => intents.settleIntent(claim, decision, now, most),
+          (settled) => {
+            if (settled === "settled") ledger.apply(claim, decision, now);
           },
         ),
       release: (claim) => ask(() => intents.release(claim)),
+      countPending: () => ask(() => intents.countPending()),
       removeDropped: (...args) => ask(() => intents.removeDropped(...args)),
     },
     subscriptions: {
@@ -166,6 +167,7 @@ export function observeStore(store: Store, gate: Gate, ledger: Ledger, clock: Cl
     figures: () => ask(() => store.figures()),
     leaseMs: store.leaseMs,
     listen: (onNews) => store.listen(onNews),
+    measureBytes: () => ask(() => store.measureBytes()),
     assertWritable: (now) => ask(() => store.assertWritable(now)),
     [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
   };

@@ -126,6 +126,6 @@ async function setScene(ledger: Ledger, limits: Limits, start: Image): Promise<S
 
   async function ask(mode: Mode, { topic, callback }: Pair, more: Record<string, string>, then: () => void) {
     const form = new URLSearchParams({ "hub.topic": topic, "hub.callback": callback, ...more });
-    await unlessUnavailable(engine.hub.acceptSubscription(mode, form), then);
+    await unlessUnavailable(engine.hub.acceptSubscription(mode, form, "203.0.113.7"), then);
   }
 }

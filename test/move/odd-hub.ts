@@ -21,6 +21,7 @@ export const tableNames = [
   "fan_outs",
   "chunks",
   "behind",
+  "quotas",
   "hosts",
   "attempts",
 ];
@@ -117,7 +118,8 @@ export async function readDatabase(connection: pg.Client): Promise<Contents> {
 }
 
 function inOrder(rows: readonly SqliteRow[]): readonly SqliteRow[] {
-  const keyOf = (row: SqliteRow) => String(row["id"] ?? row["subscription_id"] ?? row["topic_id"] ?? row["origin"]);
+  const keyNames = ["id", "subscription_id", "topic_id", "origin", "name"];
+  const keyOf = (row: SqliteRow) => String(keyNames.map((name) => row[name]).find((key) => key !== undefined));
   return rows.toSorted((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
 }
 

@@ -32,8 +32,7 @@ test("the next rows at the target get ids never given before, and fan-outs are c
   await using database = await openTestDatabase();
   const [first, second] = [join(folder.path, "first.db"), join(folder.path, "second.db")];
   await makeOddHub(first);
-  const addTopic =
-    "INSERT INTO topics (url, origin, policy) VALUES ('https://new.example/', 'https://new.example', 'every')";
+  const addTopic = "INSERT INTO topics (url, host, policy) VALUES ('https://new.example/', 'new.example', 'every')";
   const addFanOut = "INSERT INTO fan_outs (topic_id, seq, start, cursor) VALUES (7, 99, 0, 0)";
 
   expect(await migrateStore(`file:${first}`, database.url)).toMatchObject({ code: 0 });

@@ -193,8 +193,8 @@ test("§5.1 a second request comes while the first of its pair is settled: that 
     async (other) => {
       await other.query("SELECT 1 FROM intents FOR NO KEY UPDATE");
       await other.query(
-        `INSERT INTO intents (mode, topic, topic_as_asked, callback, pair, origin, lease_seconds, created_at)
-         SELECT mode, topic, topic_as_asked, callback, pair, origin, 300, created_at FROM intents`,
+        `INSERT INTO intents (mode, topic, topic_as_asked, callback, pair, host, client, lease_seconds, start_at)
+         SELECT mode, topic, topic_as_asked, callback, pair, host, client, 300, start_at FROM intents`,
       );
     },
     () => store.intents.settleIntent(first, { next: "drop", reason: "refused" }, start),

@@ -91,7 +91,7 @@ test("a catch-up, a slow first attempt, a fetch and a verification are claimed a
     expect(await store.behind.settleCatchUp(claim, delivered, record(chunk), start)).toBe("lost");
   }
   expect(await store.topics.settleFetch(fetch, changed(), 0, start)).toBe(false);
-  expect(await store.intents.settleIntent(verification, { next: "drop", reason: "late" }, start)).toBe(false);
+  expect(await store.intents.settleIntent(verification, { next: "drop", reason: "late" }, start)).toBe("lost");
 });
 
 test("nodes that claim together never claim the same", async () => {

@@ -110,7 +110,13 @@ test("§8 a topic at an address that is not allowed is refused when it is fetche
   const topic = "http://127.0.0.2:8080/feed";
   // As if it had been subscribed to while the setting was wider.
   const intent = { mode: "subscribe", topic, topicAsAsked: topic, callback: subscriber.callback() } as const;
-  const terms = { secret: undefined, leaseSeconds: 300, verifyToken: undefined, signatureMethod: undefined };
+  const terms = {
+    secret: undefined,
+    leaseSeconds: 300,
+    verifyToken: undefined,
+    signatureMethod: undefined,
+    client: "127.0.0.1",
+  };
   await hub.store.intents.addIntent({ ...intent, ...terms }, hub.clock.now());
   await hub.drain();
   await hub.publish(topic);
@@ -126,7 +132,13 @@ test("§8 a callback at an address that is not allowed is refused when it is del
   const topic = publisher.topic("/feed");
   const callback = "http://127.0.0.2:8080/callback";
   const intent = { mode: "subscribe", topic, topicAsAsked: topic, callback } as const;
-  const terms = { secret: undefined, leaseSeconds: 86_400, verifyToken: undefined, signatureMethod: undefined };
+  const terms = {
+    secret: undefined,
+    leaseSeconds: 86_400,
+    verifyToken: undefined,
+    signatureMethod: undefined,
+    client: "127.0.0.1",
+  };
   await hub.store.intents.addIntent({ ...intent, ...terms }, hub.clock.now());
   const [claim] = await hub.store.intents.claimIntents(1, 1, hub.clock.now());
   if (claim === undefined) throw new Error("the intent is not there");

@@ -2,6 +2,8 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 
+import { noLimits } from "./no-limits.ts";
+
 export type HubProcess = {
   readonly url: string;
   readonly pid: number;
@@ -32,6 +34,7 @@ export async function startHubProcess(
       CARILLON_PORT: "0",
       CARILLON_ALLOW_CIDRS: "127.0.0.0/8",
       ...adminToken,
+      ...noLimits,
       ...given,
     },
     stdio: ["ignore", "pipe", "inherit"],

@@ -6,6 +6,7 @@ import { env } from "node:process";
 import { loadConfig } from "../../src/config.ts";
 import { createHub, type Overrides } from "../../src/hub.ts";
 import type { Store } from "../../src/store/store.ts";
+import { noLimits } from "./no-limits.ts";
 import { openTestDatabase, type TestDatabase } from "./test-database.ts";
 import { TestClock } from "./test-clock.ts";
 
@@ -36,6 +37,7 @@ export type TestHubOptions = {
   readonly settings?: Readonly<Record<string, string>>;
   /** The workers run by themselves instead of by `drain`. */
   readonly running?: boolean;
+  readonly mostPending?: number;
   /** On PostgreSQL, for several hubs to share. Absent: one of its own, a file unless CARILLON_TEST_STORE=postgres. */
   readonly database?: Pick<TestDatabase, "url">;
   /** Absent: the hub's own resolver (resolver.ts). */
@@ -52,12 +54,13 @@ const isOnPostgres = env["CARILLON_TEST_STORE"] === "postgres";
 export async function openTestHub(options: TestHubOptions = {}): Promise<TestHub> {
   const folder = await mkdtemp(join(tmpdir(), "carillon-test-"));
   const clock = new TestClock(options.now ?? new Date("2026-01-01T00:00:00Z"));
-  const { resolve } = options;
+  const { resolve, mostPending } = options;
   const overrides: Overrides = {
     clock,
     random: () => 0,
     manual: options.running !== true,
     ...(resolve === undefined ? {} : { resolve }),
+    ...(mostPending === undefined ? {} : { mostPending }),
   };
   const file = join(folder, "carillon.db");
   const own = options.database === undefined && isOnPostgres ? await openTestDatabase() : undefined;
@@ -126,6 +129,7 @@ function environment(url: string, settings: Readonly<Record<string, string>> = {
     CARILLON_FETCH_MIN_INTERVAL_SECONDS: "0",
     CARILLON_LOG_LEVEL: "silent",
     CARILLON_DELIVERY_THREADS: env["CARILLON_TEST_DELIVERY_THREADS"] ?? "0",
+    ...noLimits,
     ...given,
   };
 }

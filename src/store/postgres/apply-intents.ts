@@ -1,12 +1,20 @@
 import type { NewIntent } from "../../model/intent.ts";
-import { originOf } from "../../model/origin.ts";
+import { hostOf } from "../../model/origin.ts";
+import { hostQuota } from "../rows/quota.ts";
 import { endSubscriptions } from "./end-subscriptions.ts";
 import { endLapsed, lockOwed } from "./give-up.ts";
+import { readQuotas } from "./quotas.ts";
 import { type Session, sql } from "./statement.ts";
 import { toBytes } from "./text-columns.ts";
+import type { Transaction } from "./transaction.ts";
 
-/** A verified intent. */
-export type Applied = { readonly intent: NewIntent; readonly verifiedAt: Date; readonly now: Date };
+/** A verified intent. It adds no subscription to a host that has `most`. */
+export type Applied = {
+  readonly intent: NewIntent;
+  readonly verifiedAt: Date;
+  readonly now: Date;
+  readonly most: number;
+};
 
 type TopicRow = { readonly id: number; readonly url: string; readonly last_seq: number };
 type Existing = { readonly n: number; readonly id: number; readonly expires_at: number };
@@ -19,7 +27,7 @@ const lockTopics = sql(
     ORDER BY id FOR NO KEY UPDATE`,
 );
 const addTopics = sql(
-  `INSERT INTO topics (url, origin, policy) SELECT u.url, u.origin, 'latest' FROM unnest($1::text[], $2::text[]) u(url, origin)
+  `INSERT INTO topics (url, host, policy) SELECT u.url, u.host, 'latest' FROM unnest($1::text[], $2::text[]) u(url, host)
     ORDER BY u.url ON CONFLICT (md5(url)) DO NOTHING`,
 );
 const findExisting = sql(
@@ -43,8 +51,12 @@ const create = sql(
    UPDATE topics t SET subscribers = subscribers + c.created FROM counts c WHERE t.id = c.topic_id`,
 );
 
-/** What verified intents, at most one of each pair, do to their subscriptions. */
-export async function applyIntents(session: Session, applied: readonly Applied[]): Promise<void> {
+/** What verified intents, at most one of each pair, do to their subscriptions. Resolves to those whose host is full. */
+export async function applyIntents<A extends Applied>(
+  session: Transaction,
+  applied: readonly A[],
+): Promise<ReadonlySet<A["intent"]>> {
+  if (applied.length === 0) return new Set();
   const topics = await lockAll(session, applied);
   const placed = applied.flatMap((one): readonly Placed[] => {
     const topic = topics.get(one.intent.topic);
@@ -54,22 +66,42 @@ export async function applyIntents(session: Session, applied: readonly Applied[]
   await endSome(session, matched);
   const subscribing = matched.filter(({ intent }) => intent.mode === "subscribe");
   const renewed = subscribing.filter((one) => one.existing !== undefined && !isLapsed(one));
-  const created = subscribing.filter((one) => one.existing === undefined || isLapsed(one));
+  const wanted = subscribing.filter((one) => one.existing === undefined || isLapsed(one));
+  const full = await findFull(session, wanted);
+  const created = wanted.filter(({ intent }) => !full.has(intent));
   if (renewed.length > 0)
     await session.run(
       renew,
       renewed.map(({ existing }) => existing?.id),
       ...toTerms(renewed),
     );
-  if (created.length > 0)
-    await session.run(
-      create,
-      created.map(({ topic }) => topic.id),
-      // A new subscription is owed what is published after it: the topic's row, now locked, says which number that will be.
-      created.map(({ topic }) => topic.last_seq + 1),
-      created.map(({ intent }) => intent.callback),
-      ...toTerms(created),
-    );
+  if (created.length > 0) await createAll(session, created);
+  return full;
+}
+
+/** Of those who would be subscribed anew, and have no subscription that is over, those whose host has as many as it may. */
+async function findFull(session: Session, wanted: readonly Matched[]): Promise<ReadonlySet<NewIntent>> {
+  const bounded = wanted.filter(({ existing, most }) => existing === undefined && most < Infinity);
+  const nameOf = ({ intent }: Matched) => hostQuota(hostOf(intent.callback));
+  const quotas = await readQuotas(session, bounded.map(nameOf));
+  const full = bounded.filter((one) => {
+    const isFull = quotas.get(nameOf(one)).subscriptions >= one.most;
+    if (!isFull) quotas.add(nameOf(one), { subscriptions: 1 });
+    return isFull;
+  });
+  return new Set(full.map(({ intent }) => intent));
+}
+
+async function createAll(session: Transaction, created: readonly Matched[]): Promise<void> {
+  for (const { intent } of created) session.count(hostQuota(hostOf(intent.callback)), { subscriptions: 1 });
+  await session.run(
+    create,
+    created.map(({ topic }) => topic.id),
+    // A new subscription is owed what is published after it: the topic's row, now locked, says which number that will be.
+    created.map(({ topic }) => topic.last_seq + 1),
+    created.map(({ intent }) => intent.callback),
+    ...toTerms(created),
+  );
 }
 
 /** The rows of all topics, locked until the transaction ends. Those somebody subscribes to are made if they are not known. */
@@ -81,7 +113,7 @@ async function lockAll(session: Session, applied: readonly Applied[]): Promise<R
     const known = new Map(rows.map((row) => [row.url, row]));
     const missing = [...wanted].filter((url) => !known.has(url));
     if (missing.length === 0) return known;
-    await session.run(addTopics, missing, missing.map(originOf));
+    await session.run(addTopics, missing, missing.map(hostOf));
   }
 }
 
@@ -94,7 +126,7 @@ async function match(session: Session, placed: readonly Placed[]): Promise<reado
 }
 
 /** Ends those that unsubscribe, and those whose renewal comes too late. */
-async function endSome(session: Session, matched: readonly Matched[]): Promise<void> {
+async function endSome(session: Transaction, matched: readonly Matched[]): Promise<void> {
   const idsOf = (some: readonly Matched[]) =>
     some.flatMap(({ existing }) => (existing === undefined ? [] : [existing.id]));
   await endSubscriptions(session, idsOf(matched.filter(({ intent }) => intent.mode === "unsubscribe")));

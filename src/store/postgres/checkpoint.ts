@@ -85,7 +85,7 @@ async function addBehind(
 
 /** Ends the subscriptions that answered 410, if they are still those the attempts knew. Resolves to these. */
 export async function endGone(
-  session: Session,
+  session: Transaction,
   gone: readonly Pick<Gone, "subscriptionId" | "generation">[],
 ): Promise<ReadonlySet<number>> {
   if (gone.length === 0) return new Set();

@@ -43,8 +43,9 @@ export function createClaimBehind(db: Database): Pick<BehindStore, "claimCatchUp
   const freeLapsed = createFreeLapsed(db, claimables.behind);
 
   return {
-    async claimCatchUps(limit, perOrigin, now, raised) {
-      const { rows, token } = await claim(limit, perOrigin, now, raised);
+    async claimCatchUps(limit, perOrigin, now, raised = []) {
+      const limits = new Map(raised.map((one) => [one.origin, one.limit]));
+      const { rows, token } = await claim(limit, perOrigin, now, limits);
       return toClaims(db, rows, token);
     },
     async claimProbes(origins, now) {

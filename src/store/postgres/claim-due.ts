@@ -1,6 +1,5 @@
 import { randomUUID } from "node:crypto";
 
-import type { RaisedLimit } from "../behind-store.ts";
 import type { Claimable } from "./claimable.ts";
 import type { Database } from "./database.ts";
 import { leaseFrom } from "./lease.ts";
@@ -8,14 +7,14 @@ import { type Statement, sql } from "./statement.ts";
 
 type ClaimMost<Row> = (
   limit: number,
-  perOrigin: number,
+  perPlace: number,
   now: Date,
-  raised?: readonly RaisedLimit[],
+  limits?: ReadonlyMap<string, number>,
 ) => Promise<{ readonly rows: readonly Row[]; readonly token: string }>;
 
-/** Rows claimed, and origins gone to, by one statement. */
+/** Rows claimed, and places gone to, by one statement. */
 const most = 100;
-/** Due rows that are looked at before it is asked which origins there are. */
+/** Due rows that are looked at before it is asked which places there are. */
 const near = 1000;
 /** Lapsed claims that are freed at a time. */
 const mostLapsed = 1000;
@@ -23,8 +22,8 @@ const mostLapsed = 1000;
 type Claimed<Row> = { readonly is_clogged: boolean } & ((Row & { readonly may: boolean }) | { readonly may: null });
 
 /**
- * Claims due rows: origin by origin, that with the earliest row first, of each as many as its limit leaves room for, in
- * due order. Resolves to fewer than there are if those are many, but to none only if there are none. Nodes that claim in
+ * Claims due rows: place by place, that with the earliest row first, of each as many as its limit, one of its own or
+ * `perPlace`, leaves room for, in due order. Resolves to fewer than there are if those are many, but to none only if there are none. Nodes that claim in
  * the same moment do not see each other's claims yet, so they may together exceed a limit for that once.
  */
 export function createClaimDue<Row>(db: Database, kind: Claimable, leaseMs: number): ClaimMost<Row> {
@@ -39,18 +38,18 @@ export function createClaimDue<Row>(db: Database, kind: Claimable, leaseMs: numb
     return { rows, hasPassedOver, isClogged: all[0]?.is_clogged === true };
   }
 
-  return async (limit, perOrigin, now, raised = []) => {
+  return async (limit, perPlace, now, limits = new Map()) => {
     const token = randomUUID();
     const count = Math.min(limit, most);
     if (count <= 0) return { rows: [], token };
     await freeLapsed();
-    const limits = [raised.map(({ origin }) => origin), raised.map((one) => one.limit)];
+    const values = [now.getTime(), count, perPlace, [...limits.keys()], [...limits.values()]];
     for (;;) {
-      const claimed = await claim(nearest, token, [now.getTime(), count, perOrigin, ...limits]);
+      const claimed = await claim(nearest, token, values);
       if (claimed.rows.length > 0 || (!claimed.hasPassedOver && !claimed.isClogged))
         return { rows: claimed.rows, token };
       if (claimed.hasPassedOver) continue;
-      const more = await claim(farther, token, [now.getTime(), count, perOrigin, ...limits]);
+      const more = await claim(farther, token, values);
       if (more.rows.length > 0 || !more.hasPassedOver) return { rows: more.rows, token };
     }
   };
@@ -66,51 +65,52 @@ export function createFreeLapsed(db: Database, { name, id, owner, onLapse }: Cla
   return () => db.run(free);
 }
 
-// $1 now, $2 limit, $3 limit per origin, $4 and $5 origins with limits of their own, $6 token, $7 length of the lease.
+// $1 now, $2 limit, $3 limit per place, $4 and $5 places with limits of their own, $6 token, $7 length of the lease.
 function claimSql(kind: Claimable, dueSql: string): Statement {
-  const { name, id, dueAt, owner, waits, may, isOpen, onClaim } = kind;
+  const { name, id, place, dueAt, owner, waits, may, isOpen, onClaim } = kind;
   return sql(
     `WITH RECURSIVE ${dueSql},
      places AS MATERIALIZED (
-       SELECT d.origin, d.due_at, at.room
-         FROM (SELECT origin, due_at FROM due WHERE due_at <= $1::bigint ORDER BY due_at, origin) d
+       SELECT d.place, d.due_at, at.room
+         FROM (SELECT place, due_at FROM due WHERE due_at <= $1::bigint ORDER BY due_at, place) d
          CROSS JOIN LATERAL (
-           SELECT coalesce((SELECT r.most FROM unnest($4::text[], $5::bigint[]) r(origin, most) WHERE r.origin = d.origin LIMIT 1),
+           SELECT coalesce((SELECT r.most FROM unnest($4::text[], $5::bigint[]) r(place, most) WHERE r.place = d.place LIMIT 1),
                            $3::bigint)
-                  - (SELECT count(*) FROM ${name} t WHERE t.${owner} IS NOT NULL AND t.origin = d.origin) AS room
+                  - (SELECT count(*) FROM ${name} t WHERE t.${owner} IS NOT NULL AND t.${place} = d.place) AS room
            OFFSET 0) at
-        WHERE at.room > 0 AND ${isOpen("d.origin")} LIMIT ${most}),
+        WHERE at.room > 0 AND ${isOpen("d.place")} LIMIT ${most}),
      picked AS MATERIALIZED (
-       SELECT p.due_at AS place, row.id, row.may FROM places p CROSS JOIN LATERAL (
+       SELECT p.due_at AS turn, row.id, row.may FROM places p CROSS JOIN LATERAL (
          SELECT t.${id} AS id, ${may("t")} AS may FROM ${name} t
-          WHERE t.origin = p.origin AND ${waits("t")} AND t.${dueAt} <= $1::bigint
+          WHERE t.${place} = p.place AND ${waits("t")} AND t.${dueAt} <= $1::bigint
           ORDER BY t.${dueAt}, t.${id} LIMIT least(p.room, $2::bigint) FOR UPDATE OF t SKIP LOCKED) row
         LIMIT $2::bigint),
      claimed AS (
        UPDATE ${name} t SET ${owner} = CASE WHEN picked.may THEN $6::text END,
               lease_until = CASE WHEN picked.may THEN ${leaseFrom("$7")} END,
               ${dueAt} = CASE WHEN picked.may THEN t.${dueAt} ELSE ${Number.MAX_SAFE_INTEGER} END ${onClaim}
-         FROM picked WHERE t.${id} = picked.id RETURNING picked.place, picked.may, t.*)
+         FROM picked WHERE t.${id} = picked.id RETURNING picked.turn, picked.may, t.*)
      SELECT clogged.is_clogged, claimed.* FROM clogged LEFT JOIN claimed ON true
-      ORDER BY claimed.place, claimed.origin, claimed.${dueAt}, claimed.${id}`,
+      ORDER BY claimed.turn, claimed.${place}, claimed.${dueAt}, claimed.${id}`,
   );
 }
 
-/** The origins of the rows that are due first. Enough, unless most of these may not be claimed. */
-function nearestSql({ name, dueAt, waits }: Claimable): string {
+/** The places of the rows that are due first. Enough, unless most of these may not be claimed. */
+function nearestSql({ name, place, dueAt, waits }: Claimable): string {
   return `head AS MATERIALIZED (
-       SELECT t.origin, t.${dueAt} AS due_at FROM ${name} t WHERE ${waits("t")} AND t.${dueAt} <= $1::bigint
+       SELECT t.${place} AS place, t.${dueAt} AS due_at FROM ${name} t WHERE ${waits("t")} AND t.${dueAt} <= $1::bigint
         ORDER BY t.${dueAt} LIMIT ${near}),
-     due AS (SELECT origin, min(due_at) AS due_at FROM head GROUP BY origin),
+     due AS (SELECT place, min(due_at) AS due_at FROM head GROUP BY place),
      clogged AS (SELECT count(*) = ${near} AS is_clogged FROM head)`;
 }
 
-/** All origins: skips from one to the next, however many rows each has. */
-function skippingSql({ name, dueAt, waits }: Claimable): string {
+/** All places: skips from one to the next, however many rows each has. */
+function skippingSql({ name, place, dueAt, waits }: Claimable): string {
   const first = (after: string) =>
-    `SELECT t.origin, t.${dueAt} AS due_at FROM ${name} t WHERE ${waits("t")} ${after} ORDER BY t.origin, t.${dueAt} LIMIT 1`;
+    `SELECT t.${place} AS place, t.${dueAt} AS due_at FROM ${name} t WHERE ${waits("t")} ${after}
+      ORDER BY t.${place}, t.${dueAt} LIMIT 1`;
   return `due AS (
        (${first("")}) UNION ALL
-       SELECT following.* FROM due CROSS JOIN LATERAL (${first("AND t.origin > due.origin")}) following),
+       SELECT following.* FROM due CROSS JOIN LATERAL (${first(`AND t.${place} > due.place`)}) following),
      clogged AS (SELECT false AS is_clogged)`;
 }

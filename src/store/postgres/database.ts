@@ -9,6 +9,7 @@ import { applyMigrations, type Migrations } from "./migrations.ts";
 import { type Listening, listenUntil } from "./listener.ts";
 import { channelOf, nodeSetting } from "./news.ts";
 import { enter } from "./presence.ts";
+import { fillQuotas } from "./fill-quotas.ts";
 import type { Session, Statement } from "./statement.ts";
 import { parseColumns } from "./parse-columns.ts";
 import { createSession, runTransaction, type Transaction } from "./transaction.ts";
@@ -67,7 +68,14 @@ export async function openDatabase(url: string, options: PostgresOptions): Promi
     throw cause instanceof HubError ? cause : toHubError(new Fault(cause));
   }
   const listening = { config, channel: channelOf(options.schema ?? "public"), node };
-  return createDatabase(pool, options.leaseMs ?? defaultLeaseMs, listening);
+  const database = createDatabase(pool, options.leaseMs ?? defaultLeaseMs, listening);
+  try {
+    await fillQuotas(database);
+    return database;
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
 }
 
 function createDatabase(pool: pg.Pool, leaseMs: number, listening: Omit<Listening, "onNews">): Database {

@@ -4,6 +4,7 @@ import { logAttempts } from "./attempts.ts";
 import { endSubscriptions } from "./end-subscriptions.ts";
 import { firstOwed } from "./first-owed.ts";
 import { type Session, sql } from "./statement.ts";
+import type { Transaction } from "./transaction.ts";
 
 /** SQL: adds to the log what a query of these columns tells: subscription_id, topic_id, next, newest, attempts. */
 function recordGivenUp(owed: string, reason: string, now: string): string {
@@ -80,7 +81,7 @@ export async function lockOwed(session: Session, ids: readonly number[]): Promis
 }
 
 /** Ends subscriptions whose lease is over and records what they are still owed, which must be locked. */
-export async function endLapsed(session: Session, ids: readonly number[], now: Date): Promise<number> {
+export async function endLapsed(session: Transaction, ids: readonly number[], now: Date): Promise<number> {
   if (ids.length === 0) return 0;
   await session.run(recordLapsed, ids, now.getTime());
   return (await endSubscriptions(session, ids)).length;

@@ -12,6 +12,7 @@ import { createSubscriptions } from "./subscriptions.ts";
 import { createTopics } from "./topics.ts";
 
 const beat = sql("INSERT INTO pulse (id, at) VALUES (1, $1) ON CONFLICT (id) DO UPDATE SET at = excluded.at");
+const size = sql("SELECT pg_database_size(current_database()) AS bytes");
 
 /**
  * The store in a PostgreSQL database, for any number of equal processes. Throws `store_unavailable` when it cannot be used.
@@ -31,6 +32,10 @@ export async function openPostgresStore(url: string, options: PostgresOptions): 
     figures: createFigures(db),
     leaseMs: db.leaseMs,
     listen: db.listen,
+    async measureBytes() {
+      const [row] = await db.all<{ readonly bytes: number }>(size);
+      return row?.bytes ?? 0;
+    },
     async assertWritable(now) {
       await db.run(beat, now.getTime());
     },

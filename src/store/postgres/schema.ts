@@ -1,30 +1,7 @@
 import { sql } from "drizzle-orm";
-import {
-  bigint,
-  boolean,
-  customType,
-  doublePrecision,
-  index,
-  integer,
-  pgTable,
-  primaryKey,
-  text,
-  timestamp,
-  uniqueIndex,
-} from "drizzle-orm/pg-core";
+import { boolean, doublePrecision, index, integer, pgTable, primaryKey, text, uniqueIndex } from "drizzle-orm/pg-core";
 
-// Times are integer milliseconds since 1970, by the clock of the node that wrote them. Ends of leases alone are by the
-// clock of the database. `owner` is the token of a claim, null when free. What may be too long for a B-tree is indexed by
-// its hash.
-
-const big = (name: string) => bigint(name, { mode: "number" });
-const at = big;
-const id = () => big("id").primaryKey().generatedAlwaysAsIdentity();
-const leaseUntil = () => timestamp("lease_until", { withTimezone: true });
-/** A text column takes no NUL, which a subscriber may well use. */
-const bytes = customType<{ data: Buffer }>({ dataType: () => "bytea" });
-/** In the order of its bytes: origins are compared a lot, and nobody reads them in order. */
-const origin = () => customType<{ data: string }>({ dataType: () => 'text COLLATE "C"' })("origin");
+import { at, big, bytes, id, leaseUntil, plain } from "./columns.ts";
 
 /** A URL the hub knows. Its row numbers its publications. */
 export const topics = pgTable(
@@ -32,7 +9,7 @@ export const topics = pgTable(
   {
     id: id(),
     url: text("url").notNull(),
-    origin: origin().notNull(),
+    host: plain("host").notNull(),
     policy: text("policy", { enum: ["latest", "every"] }).notNull(),
     lastSeq: big("last_seq").notNull().default(0),
     /** Kept by every statement that adds or ends a subscription: counting a million would take too long. */
@@ -51,13 +28,13 @@ export const topics = pgTable(
   (t) => [
     uniqueIndex("topics_url").on(sql`md5(url)`),
     index("topics_fetching")
-      .on(t.origin, t.leaseUntil)
+      .on(t.host, t.leaseUntil)
       .where(sql`fetch_owner is not null`),
     index("topics_waiting")
-      .on(t.origin, t.fetchDueAt, t.id)
+      .on(t.host, t.fetchDueAt, t.id)
       .where(sql`fetch_owner is null and fetch_due_at is not null and subscribers > 0`),
     index("topics_due")
-      .on(t.fetchDueAt, t.origin)
+      .on(t.fetchDueAt, t.host)
       .where(sql`fetch_owner is null and fetch_due_at is not null and subscribers > 0`),
     index("topics_idle")
       .on(t.id)
@@ -76,12 +53,16 @@ export const intents = pgTable(
     callback: text("callback").notNull(),
     /** Of topic and callback. */
     pair: bytes("pair").notNull(),
-    origin: origin().notNull(),
+    /** Of the callback. */
+    host: plain("host").notNull(),
+    /** Who asked. */
+    client: text("client").notNull(),
     secret: bytes("secret"),
     leaseSeconds: doublePrecision("lease_seconds").notNull(),
     verifyToken: bytes("verify_token"),
     signatureMethod: text("signature_method"),
-    createdAt: at("created_at").notNull(),
+    /** When it may first be verified. */
+    startAt: at("start_at").notNull(),
     attempts: integer("attempts").notNull().default(0),
     /** Null while an earlier one of its pair is pending, and once dropped. */
     dueAt: at("due_at"),
@@ -100,13 +81,13 @@ export const intents = pgTable(
       .on(t.pair)
       .where(sql`due_at is not null`),
     index("intents_verifying")
-      .on(t.origin, t.leaseUntil)
+      .on(t.host, t.leaseUntil)
       .where(sql`owner is not null`),
     index("intents_waiting")
-      .on(t.origin, t.dueAt, t.id)
+      .on(t.host, t.dueAt, t.id)
       .where(sql`owner is null and due_at is not null`),
     index("intents_due")
-      .on(t.dueAt, t.origin)
+      .on(t.dueAt, t.host)
       .where(sql`owner is null and due_at is not null`),
     index("intents_dropped")
       .on(t.droppedAt)
@@ -225,7 +206,7 @@ export const behind = pgTable(
       .primaryKey()
       .references(() => subscriptions.id, { onDelete: "cascade" }),
     topicId: big("topic_id").notNull(),
-    origin: origin().notNull(),
+    origin: plain("origin").notNull(),
     /** First and last publication owed. Nothing is owed when the first comes after the last: it has been given up. */
     next: big("next").notNull(),
     newest: big("newest").notNull(),
@@ -259,35 +240,3 @@ export const behind = pgTable(
     index("behind_topic").on(t.topicId, t.next),
   ],
 );
-
-/** Origins whose breaker is open. */
-export const hosts = pgTable("hosts", {
-  origin: origin().primaryKey(),
-  trips: integer("trips").notNull(),
-  shutUntil: at("shut_until").notNull(),
-});
-
-/** The delivery log. */
-export const attempts = pgTable(
-  "attempts",
-  {
-    id: id(),
-    at: at("at").notNull(),
-    topicId: big("topic_id").notNull(),
-    seq: big("seq").notNull(),
-    subscriptionId: big("subscription_id"),
-    count: integer("count").notNull(),
-    attempt: integer("attempt").notNull(),
-    outcome: text("outcome", { enum: ["delivered", "failed", "given_up", "gone"] }).notNull(),
-    status: integer("status"),
-    reason: text("reason"),
-    durationMs: integer("duration_ms").notNull(),
-  },
-  (t) => [index("attempts_topic").on(t.topicId, t.id), index("attempts_at").on(t.at)],
-);
-
-/** One row, written to prove that the database still takes writes. */
-export const pulse = pgTable("pulse", {
-  id: integer("id").primaryKey(),
-  at: at("at").notNull(),
-});

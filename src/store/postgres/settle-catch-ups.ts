@@ -4,6 +4,7 @@ import { logAttempts } from "./attempts.ts";
 import { endGone } from "./checkpoint.ts";
 import { firstOwed } from "./first-owed.ts";
 import { type Session, sql } from "./statement.ts";
+import type { Transaction } from "./transaction.ts";
 
 /** How a claimed attempt ended. */
 export type Ended = {
@@ -31,7 +32,7 @@ const goOn = sql(
 );
 
 /** Settles claimed attempts and logs all, in one transaction. */
-export async function settleCatchUps(session: Session, ended: readonly Ended[]): Promise<readonly Settled[]> {
+export async function settleCatchUps(session: Transaction, ended: readonly Ended[]): Promise<readonly Settled[]> {
   const held = await lockHeld(session, ended);
   // A claim is settled once, also within one transaction.
   const holds = ended.map(({ claim }) => held.delete(keyOf(claim)));
@@ -65,7 +66,7 @@ function keyOf({ subscriptionId, token }: Pick<CatchUpClaim, "subscriptionId" | 
 }
 
 /** Those who are up to date, or gone. */
-async function removeDone(session: Session, settled: readonly Ended[]): Promise<ReadonlySet<number>> {
+async function removeDone(session: Transaction, settled: readonly Ended[]): Promise<ReadonlySet<number>> {
   const gone = settled.flatMap(({ claim, outcome }) =>
     outcome.kind === "gone" ? [{ subscriptionId: claim.subscriptionId, generation: outcome.generation }] : [],
   );

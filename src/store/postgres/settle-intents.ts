@@ -1,10 +1,19 @@
 import type { IntentClaim, IntentDecision } from "../../model/intent.ts";
+import { hostOf } from "../../model/origin.ts";
+import { clientQuota, hostQuota } from "../rows/quota.ts";
 import { type Applied, applyIntents } from "./apply-intents.ts";
 import { pairOf } from "./intent-rows.ts";
-import { type Session, sql } from "./statement.ts";
+import { sql } from "./statement.ts";
 import { toText } from "./text-columns.ts";
+import type { Transaction } from "./transaction.ts";
 
-export type Decided = { readonly claim: IntentClaim; readonly decision: IntentDecision; readonly now: Date };
+export type Decided = {
+  readonly claim: IntentClaim;
+  readonly decision: IntentDecision;
+  readonly now: Date;
+  /** Subscriptions that the callback's host may have. */
+  readonly most: number;
+};
 
 const fence = sql(
   `SELECT i.id FROM unnest($1::bigint[], $2::text[]) c(id, owner) JOIN intents i ON i.id = c.id AND i.owner = c.owner
@@ -22,39 +31,53 @@ const write = sql(
 );
 // A statement of its own after the fence, so that it sees what was added until then.
 const beginNext = sql(
-  `UPDATE intents SET due_at = created_at WHERE id = ANY(ARRAY(
+  `UPDATE intents SET due_at = start_at WHERE id = ANY(ARRAY(
      SELECT (SELECT i.id FROM intents i WHERE i.pair = ended.pair AND dropped_at IS NULL ORDER BY i.id LIMIT 1)
        FROM unnest($1::bytea[]) ended(pair)))`,
 );
 
-/** Settles claimed intents in one transaction. Resolves to whether each claim still held. */
-export async function settleIntents(session: Session, decided: readonly Decided[]): Promise<readonly boolean[]> {
+/** Settles claimed intents in one transaction. Of those whose claim is lost, or whose host is full, nothing is written. */
+export async function settleIntents(
+  session: Transaction,
+  decided: readonly Decided[],
+): Promise<readonly ("settled" | "lost" | "full")[]> {
   const ids = decided.map(({ claim }) => claim.id);
   const tokens = decided.map(({ claim }) => claim.token);
   const held = new Set((await session.all<{ readonly id: number }>(fence, ids, tokens)).map(({ id }) => id));
   // A claim is settled once, also within one transaction.
   const holds = decided.map(({ claim }) => held.delete(claim.id));
   const settled = decided.filter((_, i) => holds[i]);
-  if (settled.length === 0) return holds;
+  const full = await applyIntents(session, settled.flatMap(toApplied));
+  await writeSettled(
+    session,
+    settled.filter(({ claim }) => !full.has(claim)),
+  );
+  return decided.map(({ claim }, i) => {
+    if (!holds[i]) return "lost";
+    return full.has(claim) ? "full" : "settled";
+  });
+}
 
-  const applied = settled.flatMap(toApplied);
-  if (applied.length > 0) {
-    await applyIntents(session, applied);
+async function writeSettled(session: Transaction, settled: readonly Decided[]): Promise<void> {
+  const applied = settled.filter(({ decision }) => decision.next === "apply");
+  if (applied.length > 0)
     await session.run(
       remove,
-      applied.map(({ intent }) => intent.id),
+      applied.map(({ claim }) => claim.id),
     );
-  }
   const kept = settled.filter(({ decision }) => decision.next !== "apply");
   if (kept.length > 0) await session.run(write, ...toColumns(kept));
   const ended = settled.filter(({ decision }) => decision.next === "apply" || decision.next === "drop");
+  for (const { claim } of ended) {
+    session.count(clientQuota(claim.client), { pending: -1 });
+    session.count(hostQuota(hostOf(claim.callback)), { pending: -1 });
+  }
   const pairs = ended.map(({ claim }) => pairOf(claim)).toSorted((a, b) => a.compare(b));
   if (pairs.length > 0) await session.run(beginNext, pairs);
-  return holds;
 }
 
-function toApplied({ claim, decision, now }: Decided): readonly (Applied & { readonly intent: IntentClaim })[] {
-  return decision.next === "apply" ? [{ intent: claim, verifiedAt: decision.verifiedAt, now }] : [];
+function toApplied({ claim, decision, now, most }: Decided): readonly (Applied & { readonly intent: IntentClaim })[] {
+  return decision.next === "apply" ? [{ intent: claim, verifiedAt: decision.verifiedAt, now, most }] : [];
 }
 
 type Columns = {

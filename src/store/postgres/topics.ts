@@ -52,8 +52,8 @@ export function createTopics(db: Database): TopicStore {
       return row && toTopic(row);
     },
     ping: (urls, minIntervalMs, now) => pingGathered({ urls, minIntervalMs, now }),
-    async claimFetches(limit, perOrigin, now) {
-      const { rows, token } = await claim(limit, perOrigin, now);
+    async claimFetches(limit, perHost, now) {
+      const { rows, token } = await claim(limit, perHost, now);
       return rows.map((row) => toFetchClaim(row, token));
     },
     settleFetch: (fetch, outcome, minIntervalMs, now) => settleFetch(db, fetch, outcome, minIntervalMs, now),

@@ -1,6 +1,8 @@
 import type pg from "pg";
 
+import type { Quota } from "../rows/quota.ts";
 import { Fault } from "./fault.ts";
+import { createQuotaChanges } from "./quotas.ts";
 import type { Session, Statement } from "./statement.ts";
 
 /** What runs statements inside a transaction. */
@@ -10,6 +12,12 @@ export interface Transaction extends Session {
    * Resolves to its rows. Nothing may come after it.
    */
   finish<Row>(statement: Statement, ...values: readonly unknown[]): Promise<readonly Row[]>;
+
+  /**
+   * Changes counts by so much. They are written last of all, whatever comes in between: many transactions want the same rows, so
+   * these are locked for a moment only, and in the same order by all.
+   */
+  count(name: string, change: Partial<Quota>): void;
 }
 
 /** Runs `work` inside a transaction, and resolves once that is on disk. `state` says whether the commit has been sent. */
@@ -24,16 +32,18 @@ export async function runTransaction<T>(
     state.isCommitting = true;
     return (committed ??= ask(client, { text: "COMMIT" }));
   };
+  const counts = createQuotaChanges();
   const finish: Transaction["finish"] = (statement, ...values) => {
     const rows = session.all(statement, ...values);
-    commit().catch(() => undefined); // told below
+    if (counts.isEmpty()) commit().catch(() => undefined); // told below
     return rows as Promise<never>;
   };
   state.isCommitting = false;
   try {
     // Sent together with the first statement.
     const begun = ask(client, { text: "BEGIN ISOLATION LEVEL READ COMMITTED" });
-    const [, result] = await Promise.all([begun, work({ ...session, finish })]);
+    const [, result] = await Promise.all([begun, work({ ...session, finish, count: counts.add })]);
+    await counts.write(session);
     await commit();
     return result;
   } catch (error) {

@@ -11,7 +11,8 @@ export type IntentRow = {
   readonly lease_seconds: number;
   readonly verify_token: string | null;
   readonly signature_method: SignatureMethod | null;
-  readonly created_at: number;
+  readonly client: string;
+  readonly start_at: number;
   readonly attempts: number;
   readonly owner: string | null;
   readonly denial: string | null;
@@ -29,7 +30,8 @@ export function toIntentClaim(row: IntentRow, token: string): IntentClaim {
     leaseSeconds: row.lease_seconds,
     verifyToken: row.verify_token ?? undefined,
     signatureMethod: row.signature_method ?? undefined,
-    createdAt: new Date(row.created_at),
+    client: row.client,
+    startAt: new Date(row.start_at),
     attempts: row.attempts,
     denial: row.denial ?? undefined,
   };

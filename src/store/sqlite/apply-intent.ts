@@ -1,14 +1,15 @@
 import type { NewIntent } from "../../model/intent.ts";
-import { originOf } from "../../model/origin.ts";
+import { hostOf } from "../../model/origin.ts";
+import { hostQuota } from "../rows/quota.ts";
 import type { Database } from "./database.ts";
 import { createEndSubscription } from "./end-subscription.ts";
 import { createGiveUpLapsed } from "./give-up.ts";
 
 type Existing = { readonly id: number; readonly expires_at: number };
 
-/** What a verified intent does to its subscription, inside a write. */
+/** What a verified intent does to its subscription, inside a write. `full`: nothing, for its host has as many as it may. */
 export function createApplyIntent(db: Database): {
-  readonly subscribe: (intent: NewIntent, verifiedAt: Date, now: Date) => void;
+  readonly subscribe: (intent: NewIntent, verifiedAt: Date, now: Date, most: number) => "applied" | "full";
   readonly unsubscribe: (intent: NewIntent) => void;
 } {
   const end = createEndSubscription(db);
@@ -24,18 +25,21 @@ export function createApplyIntent(db: Database): {
   const create = createCreate(db);
 
   return {
-    subscribe(intent, verifiedAt, now) {
+    subscribe(intent, verifiedAt, now, most) {
       const terms = toTerms(intent, verifiedAt);
       const existing = find.get({ topic: intent.topic, callback: intent.callback });
       if (existing && existing.expires_at > now.getTime()) {
         renew.run({ ...terms, id: existing.id });
-        return;
+        return "applied";
       }
+      if (existing === undefined && db.quotas.get(hostQuota(hostOf(intent.callback))).subscriptions >= most)
+        return "full";
       if (existing) {
         giveUp(existing.id, now);
         end(existing.id);
       }
       create(intent, terms);
+      return "applied";
     },
     unsubscribe(intent) {
       const existing = find.get({ topic: intent.topic, callback: intent.callback });
@@ -57,9 +61,9 @@ function toTerms(intent: NewIntent, verifiedAt: Date) {
 }
 
 /** A new subscription is owed what is published after it: the topic's row says which number that will be. */
-function createCreate({ connection }: Database) {
+function createCreate({ connection, quotas }: Database) {
   const know = connection.prepare(
-    "INSERT INTO topics (url, origin, policy) VALUES (?, ?, 'latest') ON CONFLICT (url) DO NOTHING",
+    "INSERT INTO topics (url, host, policy) VALUES (?, ?, 'latest') ON CONFLICT (url) DO NOTHING",
   );
   const count = connection.prepare<[string], { readonly id: number; readonly last_seq: number }>(
     "UPDATE topics SET subscribers = subscribers + 1 WHERE url = ? RETURNING id, last_seq",
@@ -70,9 +74,10 @@ function createCreate({ connection }: Database) {
   );
 
   return ({ topic, callback }: NewIntent, terms: Terms): void => {
-    know.run(topic, originOf(topic));
+    know.run(topic, hostOf(topic));
     const counted = count.get(topic);
     if (counted === undefined) throw new Error(`topic ${topic} was not stored`);
     insert.run({ ...terms, topicId: counted.id, callback, firstSeq: counted.last_seq + 1 });
+    quotas.add(hostQuota(hostOf(callback)), { subscriptions: 1 });
   };
 }

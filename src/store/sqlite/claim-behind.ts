@@ -5,7 +5,7 @@ import type { BehindStore } from "../behind-store.ts";
 import { type RecipientRow, toRecipient } from "../rows/recipient-row.ts";
 import { createClaimDue, createClaimRow } from "./claim-due.ts";
 import type { Database } from "./database.ts";
-import { claimables } from "./due-origins.ts";
+import { claimables } from "./due-places.ts";
 import { firstOwed } from "./first-owed.ts";
 
 type ClaimedRow = {
@@ -32,8 +32,11 @@ export function createClaimBehind(db: Database): Pick<BehindStore, "claimCatchUp
     `UPDATE behind SET owner = NULL, ${jumpToNewest} WHERE subscription_id = ? AND owner = ?`,
   );
 
+  const claimDue = createClaimDue(db, kind);
+
   return {
-    claimCatchUps: createClaimDue(db, kind),
+    claimCatchUps: (limit, perOrigin, now, raised = []) =>
+      claimDue(limit, perOrigin, now, new Map(raised.map((one) => [one.origin, one.limit]))),
     claimProbes: (origins, now) =>
       claim(() => {
         const values = { token: randomUUID(), now: now.getTime() };

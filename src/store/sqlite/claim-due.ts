@@ -1,8 +1,7 @@
 import { randomUUID } from "node:crypto";
 
-import type { RaisedLimit } from "../behind-store.ts";
 import type { Database } from "./database.ts";
-import { type Claimable, dueOriginsOf } from "./due-origins.ts";
+import { type Claimable, duePlacesOf } from "./due-places.ts";
 
 /** What claiming rows of one kind means. */
 export type ClaimDue<Row, Claim> = {
@@ -16,38 +15,38 @@ export type ClaimDue<Row, Claim> = {
 
 type ClaimMost<Claim> = (
   limit: number,
-  perOrigin: number,
+  perPlace: number,
   now: Date,
-  raised?: readonly RaisedLimit[],
+  limits?: ReadonlyMap<string, number>,
 ) => Promise<readonly Claim[]>;
 
-type OpenAt = { readonly origin: string; readonly open: number };
+type OpenAt = { readonly place: string; readonly open: number };
 
-/** Rows claimed, and origins gone to, in one write: more would hold up everything else. */
+/** Rows claimed, and places gone to, in one write: more would hold up everything else. */
 const most = 100;
 
 /**
- * Claims due rows: origin by origin, that with the earliest row first, of each as many as its limit leaves room for, in
- * due order. Resolves to fewer than there are if those are many, but to none only if there are none.
+ * Claims due rows: place by place, that with the earliest row first, of each as many as its limit, one of its own or `perPlace`, leaves
+ * room for, in due order. Resolves to fewer than there are if those are many, but to none only if there are none.
  */
 export function createClaimDue<Row, Claim>(db: Database, kind: ClaimDue<Row, Claim>): ClaimMost<Claim> {
-  const { openByOrigin, dueOrigins } = prepareOrigins(db, kind);
+  const { openByPlace, duePlaces } = preparePlaces(db, kind);
   const claimAt = createClaimAt<Row>(db, kind);
 
   /** `undefined`: nothing yet, but there may be more. */
-  function claimSome(limit: number, now: number, roomAt: (at: OpenAt) => number): readonly Claim[] | undefined {
+  function claimSome(limit: number, now: number, withLimits: number, roomAt: (at: OpenAt) => number) {
     const token = randomUUID();
-    const open = new Map(openByOrigin.all().map((at) => [at.origin, at.open]));
-    // At least `most` of so many have room: where there is none, some are open.
-    const due = dueOrigins.all(now, most + open.size);
-    const places = due.map(({ origin }) => ({ origin, room: roomAt({ origin, open: open.get(origin) ?? 0 }) }));
+    const open = new Map(openByPlace.all().map((at) => [at.place, at.open]));
+    // At least `most` of so many have room: where there is none, some are open, or the limit is one of its own.
+    const due = duePlaces.all(now, most + open.size + withLimits);
+    const places = due.map(({ place }) => ({ place, room: roomAt({ place, open: open.get(place) ?? 0 }) }));
     const withRoom = places.filter(({ room }) => room > 0).slice(0, most);
     const rows: Row[] = [];
     let passedOver = 0;
-    for (const { origin, room } of withRoom) {
+    for (const { place, room } of withRoom) {
       const count = Math.min(room, limit - rows.length);
       if (count === 0 || passedOver >= most) break;
-      const claimed = claimAt({ origin, count, now, token });
+      const claimed = claimAt({ place, count, now, token });
       rows.push(...claimed.rows);
       passedOver += claimed.passedOver;
     }
@@ -55,16 +54,15 @@ export function createClaimDue<Row, Claim>(db: Database, kind: ClaimDue<Row, Cla
     return rows.length > 0 || isThrough ? rows.map((row) => kind.toClaim(row, token)) : undefined;
   }
 
-  return (limit, perOrigin, now, raised = []) => {
-    const limits = new Map(raised.map((one) => [one.origin, one.limit]));
-    const roomAt = ({ origin, open }: OpenAt) => (limits.get(origin) ?? perOrigin) - open;
-    return db.claimUntil(() => claimSome(Math.min(limit, most), now.getTime(), roomAt));
+  return (limit, perPlace, now, limits = new Map()) => {
+    const roomAt = ({ place, open }: OpenAt) => (limits.get(place) ?? perPlace) - open;
+    return db.claimUntil(() => claimSome(Math.min(limit, most), now.getTime(), limits.size, roomAt));
   };
 }
 
-type At = { readonly origin: string; readonly count: number; readonly now: number; readonly token: string };
+type At = { readonly place: string; readonly count: number; readonly now: number; readonly token: string };
 
-/** Claims at one origin, and says when its next row is due. What may not be claimed goes to the end, once and for all. */
+/** Claims at one place, and says when its next row is due. What may not be claimed goes to the end, once and for all. */
 function createClaimAt<Row>(db: Database, kind: ClaimDue<Row, unknown>) {
   const { earliest, passOver, first, update, remove } = prepareRows(db, kind);
   const claimRow = createClaimRow<Row>(db, kind);
@@ -73,9 +71,9 @@ function createClaimAt<Row>(db: Database, kind: ClaimDue<Row, unknown>) {
     const found = earliest.all(at);
     const rows = found.filter(({ may }) => may === 1).map(({ id }) => claimRow({ ...at, id }));
     const passedOver = rows.length < found.length ? passOver.run(at).changes : 0;
-    const next = first.get(at.origin);
-    if (next === undefined) remove.run(at.origin);
-    else update.run(next.due_at, at.origin);
+    const next = first.get(at.place);
+    if (next === undefined) remove.run(at.place);
+    else update.run(next.due_at, at.place);
     return { rows, passedOver };
   };
 }
@@ -100,23 +98,23 @@ export function createClaimRow<Row>(
 }
 
 // `+` before a parameter keeps SQLite from compiling the statement anew for each value of it.
-function prepareOrigins({ connection }: Database, { table }: Pick<ClaimDue<never, unknown>, "table">) {
-  const { name, owner } = table;
+function preparePlaces({ connection }: Database, { table }: Pick<ClaimDue<never, unknown>, "table">) {
+  const { name, place, owner } = table;
   return {
-    openByOrigin: connection.prepare<[], OpenAt>(
-      `SELECT origin, count(*) AS open FROM ${name} WHERE ${owner} IS NOT NULL GROUP BY origin`,
+    openByPlace: connection.prepare<[], OpenAt>(
+      `SELECT ${place} AS place, count(*) AS open FROM ${name} WHERE ${owner} IS NOT NULL GROUP BY ${place}`,
     ),
-    dueOrigins: connection.prepare<[number, number], { readonly origin: string }>(
-      `SELECT origin FROM ${dueOriginsOf(table)} WHERE due_at <= ? ORDER BY due_at, origin LIMIT +?`,
+    duePlaces: connection.prepare<[number, number], { readonly place: string }>(
+      `SELECT place FROM ${duePlacesOf(table)} WHERE due_at <= ? ORDER BY due_at, place LIMIT +?`,
     ),
   };
 }
 
 function prepareRows<Row>({ connection }: Database, { table, where = "true" }: ClaimDue<Row, unknown>) {
-  const { name, id, dueAt, waits } = table;
-  const origins = dueOriginsOf(table);
+  const { name, id, place, dueAt, waits } = table;
+  const places = duePlacesOf(table);
   const earliest = (columns: string, count: string) =>
-    `SELECT ${columns} FROM ${name} WHERE origin = +@origin AND ${waits(name)} AND ${dueAt} <= +@now
+    `SELECT ${columns} FROM ${name} WHERE ${place} = +@place AND ${waits(name)} AND ${dueAt} <= +@now
       ORDER BY ${dueAt} LIMIT ${count}`;
   return {
     earliest: connection.prepare<At, { readonly id: number; readonly may: number }>(
@@ -127,9 +125,9 @@ function prepareRows<Row>({ connection }: Database, { table, where = "true" }: C
         WHERE ${id} IN (${earliest(id, `${most}`)}) AND NOT ${where}`,
     ),
     first: connection.prepare<[string], { readonly due_at: number }>(
-      `SELECT ${dueAt} AS due_at FROM ${name} WHERE origin = +? AND ${waits(name)} ORDER BY ${dueAt} LIMIT 1`,
+      `SELECT ${dueAt} AS due_at FROM ${name} WHERE ${place} = +? AND ${waits(name)} ORDER BY ${dueAt} LIMIT 1`,
     ),
-    update: connection.prepare(`UPDATE ${origins} SET due_at = ? WHERE origin = ?`),
-    remove: connection.prepare(`DELETE FROM ${origins} WHERE origin = ?`),
+    update: connection.prepare(`UPDATE ${places} SET due_at = ? WHERE place = ?`),
+    remove: connection.prepare(`DELETE FROM ${places} WHERE place = ?`),
   };
 }

@@ -7,10 +7,11 @@ import { migrate as applyMigrations } from "drizzle-orm/better-sqlite3/migrator"
 
 import { HubError } from "../../errors.ts";
 import { assertMigrated } from "./assert-migrated.ts";
-import { followDueOrigins } from "./due-origins.ts";
+import { followDuePlaces } from "./due-places.ts";
 import { firstOwed } from "./first-owed.ts";
 import { createGroupCommit } from "./group-commit.ts";
 import { lockFile } from "./lock-file.ts";
+import { createQuotas, fillQuotas, type Quotas } from "./quotas.ts";
 
 export type SqliteOptions = {
   /** False: refuse to start when migrations are pending. */
@@ -36,6 +37,9 @@ export type Database = {
 
   /** The same, turn after turn until `work` returns something: what has much to do lets others in between. */
   readonly claimUntil: <T>(work: () => T | undefined) => Promise<T>;
+
+  /** What a `write` has changed of them is written with it. */
+  readonly quotas: Pick<Quotas, "get" | "add">;
   readonly close: () => void;
 };
 
@@ -47,10 +51,12 @@ export function openDatabase(file: string, migrationsFolder: string, options: Sq
   const { connection, close } = openFile(file, migrationsFolder, options);
   try {
     voidClaims(connection);
-    followDueOrigins(connection);
+    followDuePlaces(connection);
     // From here on a wait would stop everything else: who is refused tries again.
     connection.pragma("busy_timeout = 50");
-    return { connection, ...createGroupCommit(connection), close };
+    const quotas = createQuotas(connection);
+    fillQuotas(connection, quotas);
+    return { connection, quotas, ...createGroupCommit(connection, quotas), close };
   } catch (cause) {
     close();
     throw toHubError(file, cause);

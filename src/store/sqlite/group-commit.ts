@@ -2,6 +2,7 @@ import type SqliteDatabase from "better-sqlite3";
 
 import { HubError, isUnavailable } from "../../errors.ts";
 import type { Database } from "./database.ts";
+import type { Quotas } from "./quotas.ts";
 
 type Job = {
   readonly run: () => void;
@@ -12,14 +13,16 @@ type Job = {
   readonly synchronous: Synchronous;
 };
 
+type Counts = Pick<Quotas, "forget" | "write">;
+
 export type GroupCommit = Pick<Database, "write" | "claim" | "claimUntil">;
 
 /** FULL: it survives the loss of power, not only of the process. */
 type Synchronous = "FULL" | "NORMAL";
 
 /** Gathers the writes of one turn of the event loop into one commit, so that a flush to disk serves them all. */
-export function createGroupCommit(connection: SqliteDatabase.Database): GroupCommit {
-  const runAll = createRunAll(connection);
+export function createGroupCommit(connection: SqliteDatabase.Database, quotas: Counts): GroupCommit {
+  const runAll = createRunAll(connection, quotas);
   const setSynchronous = createSetSynchronous(connection);
   let waiting: Job[] = [];
 
@@ -86,12 +89,16 @@ function createSetSynchronous(connection: SqliteDatabase.Database): (synchronous
 }
 
 /** One transaction. Only where a job fails has each a savepoint of its own: that costs as much as a small write does. */
-function createRunAll(connection: SqliteDatabase.Database): (jobs: readonly Job[]) => void {
+function createRunAll(connection: SqliteDatabase.Database, quotas: Counts): (jobs: readonly Job[]) => void {
   const together = connection.transaction((jobs: readonly Job[]) => {
+    quotas.forget();
     for (const job of jobs) job.run();
+    quotas.write();
   });
   const isolate = connection.transaction((run: () => void) => {
+    quotas.forget();
     run();
+    quotas.write();
   });
   const apart = connection.transaction((jobs: readonly Job[]) => {
     for (const job of jobs) runIsolated(job, isolate);

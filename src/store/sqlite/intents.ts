@@ -1,65 +1,49 @@
-import type { IntentClaim, IntentDecision, NewIntent } from "../../model/intent.ts";
-import { originOf } from "../../model/origin.ts";
+import type { IntentClaim, IntentDecision } from "../../model/intent.ts";
+import { hostOf } from "../../model/origin.ts";
 import type { IntentStore } from "../intent-store.ts";
-import { type IntentRow, isSameRequest, toIntentClaim } from "../rows/intent-row.ts";
+import { toIntentClaim } from "../rows/intent-row.ts";
+import { clientQuota, hostQuota } from "../rows/quota.ts";
+import { createAddIntent } from "./add-intent.ts";
 import { createApplyIntent } from "./apply-intent.ts";
 import { createClaimDue } from "./claim-due.ts";
 import type { Database } from "./database.ts";
-import { claimables } from "./due-origins.ts";
+import { claimables } from "./due-places.ts";
+import { read } from "./group-commit.ts";
 
 export function createIntents(db: Database): IntentStore {
   const { connection, write, claim } = db;
-  const claimIntents = createClaimDue(db, { table: claimables.intents, toClaim: toIntentClaim });
+  const claimDue = createClaimDue(db, { table: claimables.intents, toClaim: toIntentClaim });
+  // Of those dropped first: whoever asks for more finds the next ones there.
   const removeDropped = connection.prepare(
-    "DELETE FROM intents WHERE id IN (SELECT id FROM intents WHERE dropped_at < +? LIMIT +?)",
+    `WITH oldest AS MATERIALIZED (
+       SELECT id, dropped_at FROM intents WHERE dropped_at IS NOT NULL ORDER BY dropped_at LIMIT +@limit)
+     DELETE FROM intents WHERE id IN (
+       SELECT id FROM oldest WHERE dropped_at < +@before OR id <= (SELECT max(id) FROM intents) - @keep)`,
+  );
+  const pending = connection.prepare<[], { readonly pending: number }>(
+    "SELECT coalesce(sum(pending), 0) AS pending FROM quotas WHERE name >= 'host ' AND name < 'host!'",
   );
   const release = connection.prepare("UPDATE intents SET owner = NULL WHERE id = ? AND owner = ?");
   const add = createAddIntent(db);
   const settle = createSettleIntent(db);
 
   return {
-    addIntent: (intent, now) => write(() => add(intent, now)),
-    claimIntents,
-    settleIntent: (intent, decision, now) => write(() => settle(intent, decision, now)),
+    addIntent: (intent, now, caps) => write(() => add(intent, now, caps)),
+    claimIntents: (limit, perHost, now, except = []) =>
+      claimDue(limit, perHost, now, new Map(except.map((host) => [host, 0]))),
+    settleIntent: (intent, decision, now, most = Infinity) => write(() => settle(intent, decision, now, most)),
+    countPending: () => read(() => pending.get()?.pending ?? 0),
     release: ({ id, token }) =>
       claim(() => {
         release.run(id, token);
       }),
-    removeDropped: (before, limit) => write(() => removeDropped.run(before.getTime(), limit).changes),
-  };
-}
-
-function createAddIntent({ connection }: Database) {
-  const newest = connection.prepare<object, IntentRow>(
-    `SELECT * FROM intents WHERE callback = +@callback AND topic = +@topic AND dropped_at IS NULL
-      ORDER BY id DESC LIMIT 1`,
-  );
-  const isSubscribed = connection.prepare(
-    `SELECT 1 FROM subscriptions s JOIN topics t ON t.id = s.topic_id
-      WHERE s.callback = +@callback AND t.url = +@topic AND s.expires_at > @now`,
-  );
-  const insert = connection.prepare(
-    `INSERT INTO intents (mode, topic, topic_as_asked, callback, origin, secret, lease_seconds, verify_token,
-                          signature_method, created_at, due_at)
-     VALUES (@mode, @topic, @topicAsAsked, @callback, @origin, @secret, @leaseSeconds, @verifyToken,
-             @signatureMethod, @now, @dueAt)`,
-  );
-
-  return (intent: NewIntent, date: Date): void => {
-    const { topic, callback, mode } = intent;
-    const now = date.getTime();
-    const before = newest.get({ topic, callback });
-    if (before && isSameRequest(before, intent)) return;
-    const isKnown = () => before !== undefined || isSubscribed.get({ topic, callback, now }) !== undefined;
-    if (mode === "unsubscribe" && !isKnown()) return;
-    const { secret = null, verifyToken = null, signatureMethod = null } = intent;
-    const dueAt = before === undefined ? now : null;
-    insert.run({ ...intent, secret, verifyToken, signatureMethod, origin: originOf(callback), now, dueAt });
+    removeDropped: (before, keep, limit) =>
+      write(() => removeDropped.run({ before: before.getTime(), keep, limit }).changes),
   };
 }
 
 function createSettleIntent(db: Database) {
-  const { connection } = db;
+  const { connection, quotas } = db;
   const holds = connection.prepare<[number, string]>("SELECT 1 FROM intents WHERE id = ? AND owner = ?");
   const retry = connection.prepare("UPDATE intents SET owner = NULL, attempts = ?, due_at = ? WHERE id = ?");
   const deny = connection.prepare("UPDATE intents SET owner = NULL, attempts = 0, due_at = ?, denial = ? WHERE id = ?");
@@ -69,19 +53,25 @@ function createSettleIntent(db: Database) {
   );
   const remove = connection.prepare("DELETE FROM intents WHERE id = ?");
   const beginNext = connection.prepare(
-    `UPDATE intents SET due_at = created_at WHERE id =
+    `UPDATE intents SET due_at = start_at WHERE id =
        (SELECT min(id) FROM intents WHERE callback = +@callback AND topic = +@topic AND dropped_at IS NULL)`,
   );
   const { subscribe, unsubscribe } = createApplyIntent(db);
 
-  return (claim: IntentClaim, decision: IntentDecision, now: Date): boolean => {
-    if (holds.get(claim.id, claim.token) === undefined) return false;
+  const end = (claim: IntentClaim) => {
+    quotas.add(clientQuota(claim.client), { pending: -1 });
+    quotas.add(hostQuota(hostOf(claim.callback)), { pending: -1 });
+    beginNext.run({ callback: claim.callback, topic: claim.topic });
+  };
+
+  return (claim: IntentClaim, decision: IntentDecision, now: Date, most: number): "settled" | "lost" | "full" => {
+    if (holds.get(claim.id, claim.token) === undefined) return "lost";
     switch (decision.next) {
       case "apply":
-        if (claim.mode === "subscribe") subscribe(claim, decision.verifiedAt, now);
-        else unsubscribe(claim);
+        if (claim.mode === "unsubscribe") unsubscribe(claim);
+        else if (subscribe(claim, decision.verifiedAt, now, most) === "full") return "full";
         remove.run(claim.id);
-        beginNext.run({ callback: claim.callback, topic: claim.topic });
+        end(claim);
         break;
       case "retry":
         retry.run(decision.attempts, decision.at.getTime(), claim.id);
@@ -91,9 +81,9 @@ function createSettleIntent(db: Database) {
         break;
       case "drop":
         drop.run(now.getTime(), decision.reason, claim.id);
-        beginNext.run({ callback: claim.callback, topic: claim.topic });
+        end(claim);
         break;
     }
-    return true;
+    return "settled";
   };
 }

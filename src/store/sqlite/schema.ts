@@ -11,7 +11,7 @@ export const topics = sqliteTable(
   {
     id: integer("id").primaryKey({ autoIncrement: true }),
     url: text("url").notNull().unique(),
-    origin: text("origin").notNull(),
+    host: text("host").notNull(),
     policy: text("policy", { enum: ["latest", "every"] }).notNull(),
     lastSeq: integer("last_seq").notNull().default(0),
     /** Kept by every statement that adds or ends a subscription: counting a million would block. */
@@ -28,10 +28,10 @@ export const topics = sqliteTable(
   },
   (t) => [
     index("topics_fetching")
-      .on(t.origin)
+      .on(t.host)
       .where(sql`fetch_owner is not null`),
     index("topics_waiting")
-      .on(t.origin, t.fetchDueAt)
+      .on(t.host, t.fetchDueAt)
       .where(sql`fetch_owner is null and fetch_due_at is not null and subscribers > 0`),
     index("topics_idle")
       .on(t.id)
@@ -48,12 +48,16 @@ export const intents = sqliteTable(
     topic: text("topic").notNull(),
     topicAsAsked: text("topic_as_asked").notNull(),
     callback: text("callback").notNull(),
-    origin: text("origin").notNull(),
+    /** Of the callback. */
+    host: text("host").notNull(),
+    /** Who asked. */
+    client: text("client").notNull(),
     secret: text("secret"),
     leaseSeconds: integer("lease_seconds").notNull(),
     verifyToken: text("verify_token"),
     signatureMethod: text("signature_method"),
-    createdAt: at("created_at").notNull(),
+    /** When it may first be verified. */
+    startAt: at("start_at").notNull(),
     attempts: integer("attempts").notNull().default(0),
     /** Null while an earlier one of its pair is pending, and once dropped. */
     dueAt: at("due_at"),
@@ -67,10 +71,10 @@ export const intents = sqliteTable(
       .on(t.callback, t.topic, t.id)
       .where(sql`dropped_at is null`),
     index("intents_verifying")
-      .on(t.origin)
+      .on(t.host)
       .where(sql`owner is not null`),
     index("intents_waiting")
-      .on(t.origin, t.dueAt)
+      .on(t.host, t.dueAt)
       .where(sql`owner is null and due_at is not null`),
     index("intents_dropped")
       .on(t.droppedAt)
@@ -218,6 +222,13 @@ export const behind = sqliteTable(
     index("behind_topic").on(t.topicId, t.next),
   ],
 );
+
+/** How much there is of one client's, or at one callback host: counted by whoever adds or ends any. None where both are 0. */
+export const quotas = sqliteTable("quotas", {
+  name: text("name").primaryKey(),
+  pending: integer("pending").notNull(),
+  subscriptions: integer("subscriptions").notNull(),
+});
 
 /** Origins whose breaker is open. */
 export const hosts = sqliteTable("hosts", {

@@ -4,6 +4,7 @@ import { createBehind } from "./behind.ts";
 import { openDatabase, type SqliteOptions } from "./database.ts";
 import { createFanOuts } from "./fan-outs.ts";
 import { createFigures } from "./figures.ts";
+import { read } from "./group-commit.ts";
 import { createHosts } from "./hosts.ts";
 import { createIntents } from "./intents.ts";
 import { createPublications } from "./publications.ts";
@@ -15,6 +16,10 @@ export function openSqliteStore(file: string, migrationsFolder: string, options:
   const db = openDatabase(file, migrationsFolder, options);
   const beat = db.connection.prepare(
     "INSERT INTO pulse (id, at) VALUES (1, @at) ON CONFLICT (id) DO UPDATE SET at = @at",
+  );
+  const size = db.connection.prepare<[], { readonly bytes: number }>(
+    `SELECT (page_count - freelist_count) * page_size AS bytes
+       FROM pragma_page_count(), pragma_freelist_count(), pragma_page_size()`,
   );
 
   return {
@@ -29,6 +34,7 @@ export function openSqliteStore(file: string, migrationsFolder: string, options:
     figures: createFigures(db),
     leaseMs: Infinity,
     listen() {},
+    measureBytes: () => read(() => size.get()?.bytes ?? 0),
     assertWritable: (now) =>
       db.write(() => {
         beat.run({ at: now.getTime() });

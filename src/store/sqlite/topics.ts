@@ -4,7 +4,7 @@ import { toFetchClaim, toTopic, type TopicRow } from "../rows/topic-row.ts";
 import type { TopicStore } from "../topic-store.ts";
 import { createClaimDue } from "./claim-due.ts";
 import type { Database } from "./database.ts";
-import { claimables } from "./due-origins.ts";
+import { claimables } from "./due-places.ts";
 import { createPublish } from "./publish.ts";
 
 export function createTopics(db: Database): TopicStore {

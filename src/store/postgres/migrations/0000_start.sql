@@ -1,17 +1,3 @@
-CREATE TABLE "attempts" (
-	"id" bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY (sequence name "attempts_id_seq" INCREMENT BY 1 MINVALUE 1 MAXVALUE 9223372036854775807 START WITH 1 CACHE 1),
-	"at" bigint NOT NULL,
-	"topic_id" bigint NOT NULL,
-	"seq" bigint NOT NULL,
-	"subscription_id" bigint,
-	"count" integer NOT NULL,
-	"attempt" integer NOT NULL,
-	"outcome" text NOT NULL,
-	"status" integer,
-	"reason" text,
-	"duration_ms" integer NOT NULL
-);
---> statement-breakpoint
 CREATE TABLE "behind" (
 	"subscription_id" bigint PRIMARY KEY NOT NULL,
 	"topic_id" bigint NOT NULL,
@@ -57,12 +43,6 @@ CREATE TABLE "fan_outs" (
 	CONSTRAINT "fan_outs_topic_id_seq_pk" PRIMARY KEY("topic_id","seq")
 );
 --> statement-breakpoint
-CREATE TABLE "hosts" (
-	"origin" text COLLATE "C" PRIMARY KEY NOT NULL,
-	"trips" integer NOT NULL,
-	"shut_until" bigint NOT NULL
-);
---> statement-breakpoint
 CREATE TABLE "intents" (
 	"id" bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY (sequence name "intents_id_seq" INCREMENT BY 1 MINVALUE 1 MAXVALUE 9223372036854775807 START WITH 1 CACHE 1),
 	"mode" text NOT NULL,
@@ -70,12 +50,13 @@ CREATE TABLE "intents" (
 	"topic_as_asked" text NOT NULL,
 	"callback" text NOT NULL,
 	"pair" "bytea" NOT NULL,
-	"origin" text COLLATE "C" NOT NULL,
+	"host" text COLLATE "C" NOT NULL,
+	"client" text NOT NULL,
 	"secret" "bytea",
 	"lease_seconds" double precision NOT NULL,
 	"verify_token" "bytea",
 	"signature_method" text,
-	"created_at" bigint NOT NULL,
+	"start_at" bigint NOT NULL,
 	"attempts" integer DEFAULT 0 NOT NULL,
 	"due_at" bigint,
 	"owner" text,
@@ -95,11 +76,6 @@ CREATE TABLE "publications" (
 	CONSTRAINT "publications_topic_id_seq_pk" PRIMARY KEY("topic_id","seq")
 );
 --> statement-breakpoint
-CREATE TABLE "pulse" (
-	"id" integer PRIMARY KEY NOT NULL,
-	"at" bigint NOT NULL
-);
---> statement-breakpoint
 CREATE TABLE "subscriptions" (
 	"id" bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY (sequence name "subscriptions_id_seq" INCREMENT BY 1 MINVALUE 1 MAXVALUE 9223372036854775807 START WITH 1 CACHE 1),
 	"topic_id" bigint NOT NULL,
@@ -115,7 +91,7 @@ CREATE TABLE "subscriptions" (
 CREATE TABLE "topics" (
 	"id" bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY (sequence name "topics_id_seq" INCREMENT BY 1 MINVALUE 1 MAXVALUE 9223372036854775807 START WITH 1 CACHE 1),
 	"url" text NOT NULL,
-	"origin" text COLLATE "C" NOT NULL,
+	"host" text COLLATE "C" NOT NULL,
 	"policy" text NOT NULL,
 	"last_seq" bigint DEFAULT 0 NOT NULL,
 	"subscribers" bigint DEFAULT 0 NOT NULL,
@@ -131,12 +107,41 @@ CREATE TABLE "topics" (
 	"fetch_error" text
 );
 --> statement-breakpoint
+CREATE TABLE "attempts" (
+	"id" bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY (sequence name "attempts_id_seq" INCREMENT BY 1 MINVALUE 1 MAXVALUE 9223372036854775807 START WITH 1 CACHE 1),
+	"at" bigint NOT NULL,
+	"topic_id" bigint NOT NULL,
+	"seq" bigint NOT NULL,
+	"subscription_id" bigint,
+	"count" integer NOT NULL,
+	"attempt" integer NOT NULL,
+	"outcome" text NOT NULL,
+	"status" integer,
+	"reason" text,
+	"duration_ms" integer NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "hosts" (
+	"origin" text COLLATE "C" PRIMARY KEY NOT NULL,
+	"trips" integer NOT NULL,
+	"shut_until" bigint NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "pulse" (
+	"id" integer PRIMARY KEY NOT NULL,
+	"at" bigint NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "quotas" (
+	"name" text COLLATE "C" PRIMARY KEY NOT NULL,
+	"pending" bigint NOT NULL,
+	"subscriptions" bigint NOT NULL
+);
+--> statement-breakpoint
 ALTER TABLE "behind" ADD CONSTRAINT "behind_subscription_id_subscriptions_id_fk" FOREIGN KEY ("subscription_id") REFERENCES "public"."subscriptions"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "fan_outs" ADD CONSTRAINT "fan_outs_topic_id_topics_id_fk" FOREIGN KEY ("topic_id") REFERENCES "public"."topics"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "publications" ADD CONSTRAINT "publications_topic_id_topics_id_fk" FOREIGN KEY ("topic_id") REFERENCES "public"."topics"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "subscriptions" ADD CONSTRAINT "subscriptions_topic_id_topics_id_fk" FOREIGN KEY ("topic_id") REFERENCES "public"."topics"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
-CREATE INDEX "attempts_topic" ON "attempts" USING btree ("topic_id","id");--> statement-breakpoint
-CREATE INDEX "attempts_at" ON "attempts" USING btree ("at");--> statement-breakpoint
 CREATE INDEX "behind_trying" ON "behind" USING btree ("origin","lease_until") WHERE owner is not null;--> statement-breakpoint
 CREATE INDEX "behind_waiting" ON "behind" USING btree ("origin","due_at","subscription_id") WHERE owner is null and next <= newest;--> statement-breakpoint
 CREATE INDEX "behind_due" ON "behind" USING btree ("due_at","origin") WHERE owner is null and next <= newest;--> statement-breakpoint
@@ -150,9 +155,9 @@ CREATE INDEX "fan_outs_undone" ON "fan_outs" USING btree ("topic_id","seq") WHER
 CREATE INDEX "fan_outs_done" ON "fan_outs" USING btree ("done_at") WHERE done_at is not null;--> statement-breakpoint
 CREATE INDEX "intents_pair" ON "intents" USING btree ("pair","id") WHERE dropped_at is null;--> statement-breakpoint
 CREATE UNIQUE INDEX "intents_first" ON "intents" USING btree ("pair") WHERE due_at is not null;--> statement-breakpoint
-CREATE INDEX "intents_verifying" ON "intents" USING btree ("origin","lease_until") WHERE owner is not null;--> statement-breakpoint
-CREATE INDEX "intents_waiting" ON "intents" USING btree ("origin","due_at","id") WHERE owner is null and due_at is not null;--> statement-breakpoint
-CREATE INDEX "intents_due" ON "intents" USING btree ("due_at","origin") WHERE owner is null and due_at is not null;--> statement-breakpoint
+CREATE INDEX "intents_verifying" ON "intents" USING btree ("host","lease_until") WHERE owner is not null;--> statement-breakpoint
+CREATE INDEX "intents_waiting" ON "intents" USING btree ("host","due_at","id") WHERE owner is null and due_at is not null;--> statement-breakpoint
+CREATE INDEX "intents_due" ON "intents" USING btree ("due_at","host") WHERE owner is null and due_at is not null;--> statement-breakpoint
 CREATE INDEX "intents_dropped" ON "intents" USING btree ("dropped_at") WHERE dropped_at is not null;--> statement-breakpoint
 CREATE INDEX "publications_at" ON "publications" USING btree ("published_at");--> statement-breakpoint
 CREATE INDEX "publications_topic_at" ON "publications" USING btree ("topic_id","published_at","seq");--> statement-breakpoint
@@ -160,7 +165,9 @@ CREATE UNIQUE INDEX "subscriptions_pair" ON "subscriptions" USING btree ("topic_
 CREATE INDEX "subscriptions_topic" ON "subscriptions" USING btree ("topic_id","id");--> statement-breakpoint
 CREATE INDEX "subscriptions_lease" ON "subscriptions" USING btree ("expires_at");--> statement-breakpoint
 CREATE UNIQUE INDEX "topics_url" ON "topics" USING btree (md5(url));--> statement-breakpoint
-CREATE INDEX "topics_fetching" ON "topics" USING btree ("origin","lease_until") WHERE fetch_owner is not null;--> statement-breakpoint
-CREATE INDEX "topics_waiting" ON "topics" USING btree ("origin","fetch_due_at","id") WHERE fetch_owner is null and fetch_due_at is not null and subscribers > 0;--> statement-breakpoint
-CREATE INDEX "topics_due" ON "topics" USING btree ("fetch_due_at","origin") WHERE fetch_owner is null and fetch_due_at is not null and subscribers > 0;--> statement-breakpoint
-CREATE INDEX "topics_idle" ON "topics" USING btree ("id") WHERE subscribers = 0;
+CREATE INDEX "topics_fetching" ON "topics" USING btree ("host","lease_until") WHERE fetch_owner is not null;--> statement-breakpoint
+CREATE INDEX "topics_waiting" ON "topics" USING btree ("host","fetch_due_at","id") WHERE fetch_owner is null and fetch_due_at is not null and subscribers > 0;--> statement-breakpoint
+CREATE INDEX "topics_due" ON "topics" USING btree ("fetch_due_at","host") WHERE fetch_owner is null and fetch_due_at is not null and subscribers > 0;--> statement-breakpoint
+CREATE INDEX "topics_idle" ON "topics" USING btree ("id") WHERE subscribers = 0;--> statement-breakpoint
+CREATE INDEX "attempts_topic" ON "attempts" USING btree ("topic_id","id");--> statement-breakpoint
+CREATE INDEX "attempts_at" ON "attempts" USING btree ("at");

@@ -77,12 +77,13 @@ CREATE TABLE `intents` (
 	`topic` text NOT NULL,
 	`topic_as_asked` text NOT NULL,
 	`callback` text NOT NULL,
-	`origin` text NOT NULL,
+	`host` text NOT NULL,
+	`client` text NOT NULL,
 	`secret` text,
 	`lease_seconds` integer NOT NULL,
 	`verify_token` text,
 	`signature_method` text,
-	`created_at` integer NOT NULL,
+	`start_at` integer NOT NULL,
 	`attempts` integer DEFAULT 0 NOT NULL,
 	`due_at` integer,
 	`owner` text,
@@ -92,8 +93,8 @@ CREATE TABLE `intents` (
 );
 --> statement-breakpoint
 CREATE INDEX `intents_pair` ON `intents` (`callback`,`topic`,`id`) WHERE dropped_at is null;--> statement-breakpoint
-CREATE INDEX `intents_verifying` ON `intents` (`origin`) WHERE owner is not null;--> statement-breakpoint
-CREATE INDEX `intents_waiting` ON `intents` (`origin`,`due_at`) WHERE owner is null and due_at is not null;--> statement-breakpoint
+CREATE INDEX `intents_verifying` ON `intents` (`host`) WHERE owner is not null;--> statement-breakpoint
+CREATE INDEX `intents_waiting` ON `intents` (`host`,`due_at`) WHERE owner is null and due_at is not null;--> statement-breakpoint
 CREATE INDEX `intents_dropped` ON `intents` (`dropped_at`) WHERE dropped_at is not null;--> statement-breakpoint
 CREATE TABLE `publications` (
 	`topic_id` integer NOT NULL,
@@ -111,6 +112,12 @@ CREATE INDEX `publications_topic_at` ON `publications` (`topic_id`,`published_at
 CREATE TABLE `pulse` (
 	`id` integer PRIMARY KEY NOT NULL,
 	`at` integer NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE `quotas` (
+	`name` text PRIMARY KEY NOT NULL,
+	`pending` integer NOT NULL,
+	`subscriptions` integer NOT NULL
 );
 --> statement-breakpoint
 CREATE TABLE `subscriptions` (
@@ -132,7 +139,7 @@ CREATE INDEX `subscriptions_lease` ON `subscriptions` (`expires_at`);--> stateme
 CREATE TABLE `topics` (
 	`id` integer PRIMARY KEY AUTOINCREMENT NOT NULL,
 	`url` text NOT NULL,
-	`origin` text NOT NULL,
+	`host` text NOT NULL,
 	`policy` text NOT NULL,
 	`last_seq` integer DEFAULT 0 NOT NULL,
 	`subscribers` integer DEFAULT 0 NOT NULL,
@@ -148,6 +155,6 @@ CREATE TABLE `topics` (
 );
 --> statement-breakpoint
 CREATE UNIQUE INDEX `topics_url_unique` ON `topics` (`url`);--> statement-breakpoint
-CREATE INDEX `topics_fetching` ON `topics` (`origin`) WHERE fetch_owner is not null;--> statement-breakpoint
-CREATE INDEX `topics_waiting` ON `topics` (`origin`,`fetch_due_at`) WHERE fetch_owner is null and fetch_due_at is not null and subscribers > 0;--> statement-breakpoint
+CREATE INDEX `topics_fetching` ON `topics` (`host`) WHERE fetch_owner is not null;--> statement-breakpoint
+CREATE INDEX `topics_waiting` ON `topics` (`host`,`fetch_due_at`) WHERE fetch_owner is null and fetch_due_at is not null and subscribers > 0;--> statement-breakpoint
 CREATE INDEX `topics_idle` ON `topics` (`id`) WHERE subscribers = 0;

@@ -1,0 +1,51 @@
+import type { IntentCap, IntentCaps, NewIntent } from "../../model/intent.ts";
+import { hostOf } from "../../model/origin.ts";
+import { type IntentRow, isSameRequest } from "../rows/intent-row.ts";
+import { clientQuota, findFull, hostQuota, noCaps, startOf } from "../rows/quota.ts";
+import type { Database } from "./database.ts";
+
+/** Records an intent, inside a write. Returns the cap that keeps it out, if one does. */
+export function createAddIntent({
+  connection,
+  quotas,
+}: Database): (intent: NewIntent, now: Date, caps?: IntentCaps) => IntentCap | undefined {
+  const newest = connection.prepare<object, IntentRow>(
+    `SELECT * FROM intents WHERE callback = +@callback AND topic = +@topic AND dropped_at IS NULL
+      ORDER BY id DESC LIMIT 1`,
+  );
+  const ofPair = connection.prepare<object, { readonly count: number }>(
+    `SELECT count(*) AS count FROM intents WHERE callback = +@callback AND topic = +@topic AND dropped_at IS NULL
+        AND client = +@client`,
+  );
+  const isSubscribed = connection.prepare(
+    `SELECT 1 FROM subscriptions s JOIN topics t ON t.id = s.topic_id
+      WHERE s.callback = +@callback AND t.url = +@topic AND s.expires_at > @now`,
+  );
+  const insert = connection.prepare(
+    `INSERT INTO intents (mode, topic, topic_as_asked, callback, host, client, secret, lease_seconds, verify_token,
+                          signature_method, start_at, due_at)
+     VALUES (@mode, @topic, @topicAsAsked, @callback, @host, @client, @secret, @leaseSeconds, @verifyToken,
+             @signatureMethod, @startAt, @dueAt)`,
+  );
+
+  return (intent, date, caps = noCaps) => {
+    const { topic, callback, mode, client } = intent;
+    const before = newest.get({ topic, callback });
+    if (before && isSameRequest(before, intent)) return undefined;
+    const isKnown = () => isSubscribed.get({ topic, callback, now: date.getTime() }) !== undefined;
+    if (mode === "unsubscribe" && before === undefined && !isKnown()) return undefined;
+    const host = hostOf(callback);
+    const names = { client: clientQuota(client), host: hostQuota(host) };
+    const counted = { client: quotas.get(names.client), host: quotas.get(names.host) };
+    const countOfPair = () => (before === undefined ? 0 : (ofPair.get({ topic, callback, client })?.count ?? 0));
+    const full = findFull(mode, caps, { ...counted, ofPair: countOfPair, isSubscribed: isKnown });
+    if (full !== undefined) return full;
+    const { secret = null, verifyToken = null, signatureMethod = null } = intent;
+    const startAt = startOf(date, counted.client, caps);
+    const dueAt = before === undefined ? startAt : null;
+    insert.run({ ...intent, secret, verifyToken, signatureMethod, host, startAt, dueAt });
+    quotas.add(names.client, { pending: 1 });
+    quotas.add(names.host, { pending: 1 });
+    return undefined;
+  };
+}
