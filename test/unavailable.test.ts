@@ -71,3 +71,29 @@ test("a second process on the same file is refused: two would deliver everything
 
   expect(() => openSqliteStore(hub.file, "src/store/sqlite/migrations")).toThrow(/another process uses it/);
 });
+
+test("CARILLON_DB_MAX_MB: from that size on nothing new is taken and /readyz is red, what was taken goes on, and it ends by itself", async () => {
+  await using hub = await openTestHub({ settings: { DB_MAX_MB: "1" } });
+  await using publisher = await openPublisher();
+  let status = 500;
+  await using subscriber = await openSubscriber({ receive: () => ({ status }) });
+  const topic = publisher.topic("/feed");
+  await hub.subscribe(topic, subscriber.callback());
+  expect((await ready(hub)).status).toBe(200);
+
+  publisher.serve("/feed", { body: "x".repeat(1_500_000) });
+  await hub.publish(topic); // and is owed
+  const wanted = { "hub.mode": "subscribe", "hub.topic": topic, "hub.callback": subscriber.callback("/other") };
+  const refused = await hub.post(wanted);
+  expect(refused.status).toBe(503);
+  expect(refused.headers.get("retry-after")).toBe("10");
+  expect(await refused.text()).toBe("the hub stores no more just now; try again later\n");
+  expect((await hub.post({ "hub.mode": "publish", "hub.url": topic })).status).toBe(503);
+  expect((await ready(hub)).status).toBe(503);
+
+  status = 204;
+  await hub.pass(6000);
+  expect(subscriber.deliveries.map(({ body }) => body.length)).toEqual([1_500_000, 1_500_000]);
+  expect((await hub.post(wanted)).status).toBe(202);
+  expect((await ready(hub)).status).toBe(200);
+});

@@ -68,13 +68,12 @@ export async function openPostgresTestStore(): Promise<TestStore> {
       await former[Symbol.asyncDispose]();
     },
     async tally() {
-      const all = async (sql: string): Promise<unknown[]> => (await schema.connection.query(sql)).rows;
-      const quotas = (await all(countSql.quotas)) as readonly Record<keyof CountRow, string>[];
-      return tallyOf(
-        quotas.map(({ name, ...row }) => ({ name, pending: +row.pending, subscriptions: +row.subscriptions })),
-        (await all(countSql.intents)) as readonly IntentRow[],
-        (await all(countSql.subscriptions)) as readonly SubscriptionRow[],
-      );
+      const { connection } = schema;
+      const quotas = await connection.query<Record<keyof CountRow, string>>(countSql.quotas);
+      const intents = await connection.query<IntentRow>(countSql.intents);
+      const subscriptions = await connection.query<SubscriptionRow>(countSql.subscriptions);
+      const rows = quotas.rows.map((row) => ({ ...row, pending: +row.pending, subscriptions: +row.subscriptions }));
+      return tallyOf(rows, intents.rows, subscriptions.rows);
     },
     async forgetCounts() {
       await schema.connection.query("DELETE FROM quotas");

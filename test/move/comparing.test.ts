@@ -7,6 +7,7 @@ import { getTableConfig as sqliteTable, SQLiteTable } from "drizzle-orm/sqlite-c
 import { expect, test } from "vitest";
 
 import * as postgresSchema from "../../src/store/postgres/schema.ts";
+import * as postgresRecords from "../../src/store/postgres/schema-records.ts";
 import * as sqliteSchema from "../../src/store/sqlite/schema.ts";
 import { columnsOf, tables } from "../../src/store/move/tables.ts";
 import { openTestDatabase } from "../support/test-database.ts";
@@ -19,7 +20,7 @@ const notMoved = ["pulse"];
 const notInSqlite = ["lease", "figure", "pair", "place"];
 
 test("every table and column of both schemas is moved", () => {
-  const inPostgres = Object.values(postgresSchema).flatMap((one: unknown) =>
+  const inPostgres = [...Object.values(postgresSchema), ...Object.values(postgresRecords)].flatMap((one: unknown) =>
     is(one, PgTable) ? [postgresTable(one)] : [],
   );
   const inSqlite = Object.values(sqliteSchema).flatMap((one: unknown) =>
