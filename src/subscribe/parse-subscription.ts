@@ -1,7 +1,7 @@
 import { HubError } from "../errors.ts";
 import { parseHttpUrl } from "../model/http-url.ts";
 import type { Mode } from "../model/intent.ts";
-import { quote } from "../model/quote.ts";
+import { quote, quoteCallback } from "../model/quote.ts";
 import { type SignatureMethod, signatureMethods } from "../model/signature-method.ts";
 
 /** A subscription request as it came over the wire (§5.1), checked for form only. */
@@ -26,9 +26,9 @@ export function parseSubscription(mode: Mode, form: URLSearchParams): Subscripti
   const topicAsAsked = required(form, "hub.topic");
   return {
     mode,
-    topic: toUrl("hub.topic", topicAsAsked),
+    topic: toUrl("hub.topic", topicAsAsked, quote),
     topicAsAsked,
-    callback: toUrl("hub.callback", callbackAsAsked),
+    callback: toUrl("hub.callback", callbackAsAsked, quoteCallback),
     callbackAsAsked,
     secret: parseSecret(form.get("hub.secret")),
     // An unsubscription has no lease, so whatever stands there is ignored (§5.1).
@@ -44,9 +44,9 @@ function required(form: URLSearchParams, field: string): string {
   return value;
 }
 
-function toUrl(field: string, value: string): URL {
+function toUrl(field: string, value: string, tell: typeof quote): URL {
   const parsed = parseHttpUrl(value);
-  if (parsed.kind === "fault") throw new HubError("invalid_request", `${field} ${quote(value)} ${parsed.fault}`);
+  if (parsed.kind === "fault") throw new HubError("invalid_request", `${field} ${tell(value)} ${parsed.fault}`);
   return parsed.url;
 }
 

@@ -1,5 +1,5 @@
 import { HubError } from "../errors.ts";
-import { quote } from "../model/quote.ts";
+import { quote, quoteCallback } from "../model/quote.ts";
 import { passesLists } from "../model/url-pattern.ts";
 import type { SubscriptionRequest } from "./parse-subscription.ts";
 
@@ -21,11 +21,11 @@ export type SubscriptionPolicy = {
  */
 export function refuseByPolicy(request: SubscriptionRequest, policy: SubscriptionPolicy): void {
   refuseAddress(`hub.topic ${quote(request.topicAsAsked)}`, request.topic, policy);
-  refuseAddress(`hub.callback ${quote(request.callbackAsAsked)}`, request.callback, policy);
+  refuseAddress(`hub.callback ${quoteCallback(request.callbackAsAsked)}`, request.callback, policy);
   if (request.mode === "unsubscribe") return;
   refuseTopic(request, policy);
   if (!passesLists(request.callback, [], policy.callbackDeny)) {
-    const asked = quote(request.callbackAsAsked);
+    const asked = quoteCallback(request.callbackAsAsked);
     throw new HubError("policy_forbidden", `hub.callback ${asked} is not a callback this hub delivers to`);
   }
 }
