@@ -1,3 +1,5 @@
+import type { KeyObject } from "node:crypto";
+
 import { gather, type Environment, type Gathered } from "./config/gather.ts";
 import { hidePassword } from "./config/hide-password.ts";
 import type { DatabaseAddress } from "./config/rules.ts";
@@ -42,6 +44,8 @@ export type Config = {
   readonly maxInFlight: number;
   /** Absent: no limit. */
   readonly dbMaxMb?: number | undefined;
+  /** The first seals secrets, all of them open what is sealed. None: secrets are kept as they are. */
+  readonly secretKeys: readonly KeyObject[];
   /** False: refuse to start when migrations are pending. */
   readonly migrate: boolean;
   readonly logLevel: "fatal" | "error" | "warn" | "info" | "debug" | "trace" | "silent";
@@ -78,11 +82,11 @@ function judge(gathered: Gathered): Config {
   const result = settingsSchema.safeParse(textsToJudge(gathered));
   const faults = [...gathered.faults, ...(result.error?.issues ?? []).map((issue) => tellFault(issue, gathered))];
   if (!result.success || faults.length > 0) throw new SettingsError(faults);
-  const { databaseUrl, ...rest } = result.data;
-  return { ...rest, database: databaseUrl };
+  const { databaseUrl, secretKey: secretKeys, ...rest } = result.data;
+  return { ...rest, database: databaseUrl, secretKeys };
 }
 
-/** Every setting as written, or what is used in its place, and where it comes from; never a password. Throws like loadConfig. */
+/** Every setting as written, or what is used in its place, and where it comes from; never a password or a key. Throws like loadConfig. */
 export function explainConfig(env: Environment, argv: readonly string[]): readonly SettingInForce[] {
   const gathered = gather(env, argv);
   const { given } = gathered;

@@ -136,7 +136,8 @@ async function openParts(given: Config, overrides: Overrides, stack: CleanupStac
     stopping.abort();
   });
   const poster = { ...door, maxSockets: sockets.thread };
-  const posting = { headers: headersOf(config, address), poster, resolve, clock, cut: signals.cut };
+  const { secretKeys } = config;
+  const posting = { headers: headersOf(config, address), poster, secretKeys, resolve, clock, cut: signals.cut };
   const deliveries = openDeliveryPost({
     ...posting,
     // A resolver that was put in place of the system's cannot cross threads.

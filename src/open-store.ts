@@ -1,26 +1,63 @@
 import { fileURLToPath } from "node:url";
 
 import type { Config } from "./config.ts";
+import { useKeys } from "./secret-keys.ts";
+import { createSecrets, type SecretKeys } from "./secrets.ts";
+import type { SecretsBeside } from "./store/secret-store.ts";
 import type { Store } from "./store/store.ts";
 
 /**
  * The store that the database URL names. `leaseMs`: how long claims last where they have an end; absent: as long as usual.
- * Rejects with `store_unavailable` when it cannot be used.
+ * Rejects with `store_unavailable` when it cannot be used, and with SettingsError when secrets in it are sealed with a key that
+ * is not known.
  */
 export async function openStore(
+  config: Pick<Config, "database" | "migrate" | "secretKeys">,
+  leaseMs?: number,
+): Promise<Store> {
+  const secrets = createSecrets(config.secretKeys);
+  const store = await openAny(config, secrets, leaseMs);
+  try {
+    await useKeys(store.secrets, secrets.ids);
+    return store;
+  } catch (error) {
+    await store[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+async function openAny(
   { database, migrate }: Pick<Config, "database" | "migrate">,
+  { isSame: isSameSecret }: SecretKeys,
   leaseMs?: number,
 ): Promise<Store> {
   // Each is loaded only where it is used: a driver costs memory and time at start.
   switch (database.kind) {
     case "file": {
       const { openSqliteStore } = await import("./store/sqlite/sqlite-store.ts");
-      return openSqliteStore(database.path, migrationsOf("sqlite"), { migrate });
+      return openSqliteStore(database.path, migrationsOf("sqlite"), { migrate, isSameSecret });
     }
     case "postgres": {
       const { openPostgresStore } = await import("./store/postgres/postgres-store.ts");
-      const migrations = { migrationsFolder: migrationsOf("postgres"), migrate };
-      return openPostgresStore(database.url, { ...migrations, ...(leaseMs !== undefined && { leaseMs }) });
+      const options = { migrationsFolder: migrationsOf("postgres"), migrate, isSameSecret };
+      return openPostgresStore(database.url, { ...options, ...(leaseMs !== undefined && { leaseMs }) });
+    }
+  }
+}
+
+/** Just the secrets of the store, beside hubs that use it. Rejects with `store_unavailable` when it cannot be used. */
+export async function openSecrets({ database }: Pick<Config, "database">): Promise<SecretsBeside> {
+  switch (database.kind) {
+    case "file": {
+      const { openSqliteSecrets } = await import("./store/sqlite/secrets-beside.ts");
+      return openSqliteSecrets(database.path, migrationsOf("sqlite"));
+    }
+    case "postgres": {
+      const { openPostgresStore } = await import("./store/postgres/postgres-store.ts");
+      const migrationsFolder = migrationsOf("postgres");
+      const store = await openPostgresStore(database.url, { migrationsFolder, migrate: false, connections: 1 });
+      const close = () => store[Symbol.asyncDispose]();
+      return { secrets: store.secrets, isAlone: false, async rewrite() {}, [Symbol.asyncDispose]: close };
     }
   }
 }

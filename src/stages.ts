@@ -17,6 +17,7 @@ import type { Outbound } from "./outbound/outbound.ts";
 import { createReachGuard } from "./outbound/reach.ts";
 import { acceptPing } from "./publish/accept-ping.ts";
 import type { Room } from "./room.ts";
+import { createSecrets } from "./secrets.ts";
 import type { Store } from "./store/store.ts";
 import { acceptSubscription } from "./subscribe/accept-subscription.ts";
 import { createUpkeep } from "./upkeep/upkeep.ts";
@@ -125,6 +126,7 @@ function createHubSteps(deps: StageDeps, minIntervalMs: number, nudgeFetch: () =
     policy: { topicAllow, topicDeny, callbackDeny, isOwnAddress: address.contains, refuseAddress: guard.refuseUrl },
     leases: { min: config.leaseMinSeconds, fallback: config.leaseDefaultSeconds, max: config.leaseMaxSeconds },
     caps: capsOf(config),
+    sealSecret: createSecrets(config.secretKeys).seal,
     nudgeVerification: () => verify.ring(),
   };
   const publishing = { topics: store.topics, clock, minIntervalMs, nudgeFetch };

@@ -45,6 +45,7 @@ test("without any setting the defaults hold", () => {
     deliveryThreads: availableParallelism() - 1,
     maxInFlight: 1000,
     dbMaxMb: undefined,
+    secretKeys: [],
     migrate: true,
     logLevel: "info",
   });
@@ -241,7 +242,7 @@ test("one error tells every fault: unknown names, bad flags, each bad part of a 
   const argv = ["extra", "--lease-max-second=5", "--port=x", "--port", "1", "--host", "--log-level"];
   expect(faultsOf(env, argv)).toEqual([
     "CARILLON_PROT is not a setting: did you mean CARILLON_PORT?",
-    `"extra" is not expected here: a setting is given as --name value`,
+    "argument 1 is not expected here: a setting is given as --name value",
     "--lease-max-second is not a setting: did you mean --lease-max-seconds?",
     "--port is given more than once",
     "--host needs a value",

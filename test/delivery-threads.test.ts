@@ -13,6 +13,7 @@ import type { Orders, PostOrder } from "../src/distribute/thread-messages.ts";
 import type { Publication } from "../src/model/publication.ts";
 import type { Recipient } from "../src/model/subscription.ts";
 import { openPoliteHost, openPoster, openSlowHost } from "./outbound/peers.ts";
+import { createSecrets } from "../src/secrets.ts";
 import type { Behaviour } from "./support/subscriber.ts";
 import { openSubscriber } from "./support/subscriber.ts";
 import { openTestHub } from "./support/test-hub.ts";
@@ -30,6 +31,7 @@ const settings = {
     signatures: { fallback: "sha256", byHost: [] },
   } satisfies HeaderPolicy,
   poster: { allowCidrs: ["127.0.0.0/8"], connectionsPerOrigin: 64, maxSockets: 1000 },
+  secretKeys: [],
 };
 const publication: Publication = {
   topicId: 1,
@@ -141,7 +143,7 @@ test("what lay before a thread while the process stood still is not sent", async
   await using peer = await openPoliteHost();
   await using poster = openPoster();
   const { port1: ours, port2: theirs } = new MessageChannel();
-  serveOrders(theirs, createPost(poster, settings.headers));
+  serveOrders(theirs, createPost(poster, settings.headers, createSecrets([]).open));
   const shared = { ...publication, body: new SharedArrayBuffer(4) };
   const order = (id: number, elapsedMs: number) =>
     [id, 1, id, peer.origin, undefined, undefined, 1, now.getTime(), elapsedMs] as const;

@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { createPost } from "../src/distribute/post.ts";
 import type { Publication } from "../src/model/publication.ts";
 import type { PostRequest } from "../src/outbound/outbound.ts";
+import { createSecrets } from "../src/secrets.ts";
 import { openPoliteHost, openPoster } from "./outbound/peers.ts";
 
 const now = new Date("2026-01-01T00:00:00Z");
@@ -12,6 +13,7 @@ const policy = {
   userAgent: "Carillon/test",
   signatures: { fallback: "sha256", byHost: [] },
 } as const;
+const secrets = createSecrets([]);
 const publication: Publication = {
   topicId: 1,
   seq: 7,
@@ -31,7 +33,7 @@ test.each(["a\r\nb: c", "a\nb", "a\0b", "€"])(
   async (contentType) => {
     await using peer = await openPoliteHost();
     await using poster = openPoster();
-    const post = createPost(poster, policy);
+    const post = createPost(poster, policy, secrets.open);
 
     for (let i = 0; i < 3; i += 1) {
       expect(await post({ ...publication, contentType }, addressee(peer.origin), 1, now)).toEqual({
@@ -56,6 +58,7 @@ test("§7 what is the same for all whom a publication goes to is made once, and 
       async [Symbol.asyncDispose]() {},
     },
     policy,
+    secrets.open,
   );
 
   await post(publication, addressee("https://reader.example/1"), 1, now);

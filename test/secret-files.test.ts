@@ -96,6 +96,6 @@ test("carillon config and --help know of the files, and show no secret", () => {
   });
   expect(rows).toContainEqual({ name: "CARILLON_ADMIN_TOKEN", text: "***", from: "file" });
   const secrets = settings.filter(({ secret }) => secret !== undefined).map(({ name }) => name);
-  expect(secrets).toEqual(["CARILLON_DATABASE_URL", "CARILLON_ADMIN_TOKEN"]);
+  expect(secrets).toEqual(["CARILLON_DATABASE_URL", "CARILLON_ADMIN_TOKEN", "CARILLON_SECRET_KEY"]);
   for (const name of secrets) expect(describeSettings()).toContain(`. ${name}_FILE names a file that holds it\n`);
 });

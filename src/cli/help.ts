@@ -12,6 +12,7 @@ commands
   config         print every setting, its value and where it comes from
   migrate-store  --from URL --to URL: move everything from one database, file:… or postgres://…, to another, empty
                  one, and compare the two; no hub may run on either
+  rotate-key     seal all secrets in the database with the first key of CARILLON_SECRET_KEY
   --help         this text
   --version      the version
 

@@ -7,9 +7,16 @@ import { demo } from "./demo.ts";
 import { explainFailure } from "./explain-failure.ts";
 import { describeUsage } from "./help.ts";
 import { migrateStore } from "./migrate-store.ts";
+import { rotateKey } from "./rotate-key.ts";
 import { serve } from "./serve.ts";
 
-const commands: Readonly<Record<string, Command>> = { serve, demo, config, "migrate-store": migrateStore };
+const commands: Readonly<Record<string, Command>> = {
+  serve,
+  demo,
+  config,
+  "migrate-store": migrateStore,
+  "rotate-key": rotateKey,
+};
 
 /**
  * Runs what the command line asks for. Answers the exit code: 0, 1 when it failed, 2 when command or settings

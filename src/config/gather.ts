@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 
 import { nearest } from "./nearest.ts";
-import type { SettingKey } from "./schema.ts";
+import { type SettingKey, shape } from "./schema.ts";
 import { type Label, labels } from "./settings.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -38,13 +38,15 @@ function toGiven({ label: { label }, text, from }: Said): Given {
 }
 
 /** What the file holds, less one line end; or why not. */
-function readSecret({ label: { label }, text: path }: Said): Given | string {
+function readSecret({ label: { label, setting }, text: path }: Said): Given | string {
   try {
     const text = readFileSync(path, "utf8").replace(/\r?\n$/, "");
     return text === "" ? `${label} is "${path}": the file is empty` : { label, text, from: "file" };
   } catch (error) {
     const code = error instanceof Error && "code" in error ? String(error.code) : String(error);
-    return `${label} is "${path}": the file cannot be read (${code})`;
+    // It may be the secret itself.
+    const told = shape[setting.key].safeParse(path).success ? "***" : path;
+    return `${label} is "${told}": the file cannot be read (${code})`;
   }
 }
 
@@ -68,7 +70,7 @@ function hearFlags(argv: readonly string[]): Heard {
   const heard: Heard = { said: new Map(), faults: [] };
   for (const { word, text } of readFlags(argv)) {
     const label = labels.flag.find((known) => known.label === word);
-    if (!word.startsWith("--")) heard.faults.push(`"${word}" is not expected here: a setting is given as --name value`);
+    if (!word.startsWith("--")) heard.faults.push(strayWord(argv.indexOf(word) + 1));
     else if (label === undefined) heard.faults.push(unknown(word, "flag"));
     else if (text === undefined) heard.faults.push(`${word} needs a value`);
     else hear(heard, { label, text, from: "flag" });
@@ -94,6 +96,11 @@ export function readFlags(argv: readonly string[]): { word: string; text: string
     flags.push({ word, text: takesNext ? words.shift() : inline });
   }
   return flags;
+}
+
+/** It is not shown: it may be a secret that lost its name. */
+function strayWord(place: number): string {
+  return `argument ${place} is not expected here: a setting is given as --name value`;
 }
 
 function unknown(label: string, as: "name" | "flag"): string {

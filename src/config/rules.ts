@@ -25,6 +25,16 @@ export function list<T>(words: string, read: (part: string) => T | undefined) {
   });
 }
 
+/** A comma list of secrets: a part that breaks the rule is told by its place. */
+export function secretList<T>(words: string, read: (part: string) => T | undefined) {
+  return z.string().transform((text, context) => {
+    const values = parts(text).map(read);
+    for (const [i, value] of values.entries())
+      if (value === undefined) context.addIssue({ code: "custom", message: `number ${i + 1} in the list ${words}` });
+    return values.filter((value) => value !== undefined);
+  });
+}
+
 export function oneOf<const T extends string>(words: readonly T[]) {
   return rule(`one of ${words.join(", ")}`, (text) => words.find((word) => word === text));
 }

@@ -4,6 +4,7 @@ import { z } from "zod";
 import { signatureMethods, type SignatureMethod } from "../model/signature-method.ts";
 import { settleLease, usualLease } from "./lease-bounds.ts";
 import * as rules from "./rules.ts";
+import { readSecretKey } from "./secret-key.ts";
 
 // Every setting, once: its rule, its default (as one would write it) and its meaning. Names of variables
 // and flags follow from the keys; help, `carillon config`, the README's table and all checks follow from this. What is `secret` is
@@ -142,6 +143,14 @@ export const shape = {
     description:
       "size of the database, in millions of bytes, from which nothing new is accepted (503) until it is smaller; what was accepted goes on",
   }),
+  secretKey: rules
+    .secretList("is not 32 random bytes, in base64 (openssl rand -base64 32) or 64 hex digits", readSecretKey)
+    .prefault("")
+    .meta({
+      description:
+        "comma list of keys, each 32 random bytes in base64 or hex: the first encrypts subscription secrets in the database, all of them decrypt",
+      secret: "whole",
+    }),
   migrate: rules
     .rule("true or false", rules.readBoolean)
     .prefault("true")

@@ -25,7 +25,7 @@ export function publicationHeaders(publication: Publication, policy: HeaderPolic
   };
 }
 
-/** The header lines that one attempt of a delivery has besides: of the hub's making, every byte. */
+/** The header lines that one attempt of a delivery has besides: of the hub's making, every byte. Takes the secret opened. */
 export function attemptLines(
   publication: Publication,
   recipient: Omit<Recipient, "generation">,

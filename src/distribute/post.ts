@@ -1,4 +1,5 @@
 import type { Publication } from "../model/publication.ts";
+import type { Secrets } from "../model/secret.ts";
 import type { Recipient } from "../model/subscription.ts";
 import type { PostAnswer, Poster } from "../outbound/outbound.ts";
 import { headerLines } from "../outbound/header-lines.ts";
@@ -19,8 +20,8 @@ export type Post = (
   elapsedMs?: number,
 ) => Promise<PostAnswer>;
 
-/** Posts from this thread. The status line settles it: redirects are not followed and the body is ignored. */
-export function createPost(poster: Poster, policy: HeaderPolicy): Post {
+/** Posts from this thread, the only place where secrets are opened. The status line settles it: redirects are not followed and the body is ignored. */
+export function createPost(poster: Poster, policy: HeaderPolicy, openSecret: Secrets["open"]): Post {
   /** What is the same for all whom a publication goes to. */
   const shared = new WeakMap<Publication, ReturnType<typeof headerLines>>();
 
@@ -35,7 +36,31 @@ export function createPost(poster: Poster, policy: HeaderPolicy): Post {
   return (publication, recipient, attempt, at, elapsedMs = 0) => {
     const lines = sharedLines(publication);
     if (typeof lines !== "string") return Promise.resolve(lines);
-    const headers = lines + attemptLines(publication, recipient, attempt, at, policy);
+    const addressee = open(recipient, publication, openSecret);
+    if ("kind" in addressee) return Promise.resolve(addressee);
+    const headers = lines + attemptLines(publication, addressee, attempt, at, policy);
     return poster.post({ url: recipient.callback, headers, body: publication.body, elapsedMs });
   };
+}
+
+/** Policy: whose secret cannot be opened is sent nothing, rather than something unsigned, and not blamed for it. */
+function open(
+  recipient: Addressee,
+  { topicUrl: topic }: Publication,
+  openSecret: Secrets["open"],
+): Addressee | Extract<PostAnswer, { kind: "failed" }> {
+  if (recipient.secret === undefined) return recipient;
+  const opened = openSecret(recipient.secret, { topic, callback: recipient.callback });
+  switch (opened.kind) {
+    case "opened":
+      return { ...recipient, secret: opened.secret };
+    case "unknown_key":
+      return hindered(`its secret is sealed with key ${opened.keyId}, which CARILLON_SECRET_KEY lacks`);
+    case "damaged":
+      return hindered("its secret cannot be opened: what was sealed has been changed");
+  }
+}
+
+function hindered(detail: string): Extract<PostAnswer, { kind: "failed" }> {
+  return { kind: "failed", reason: "exhausted", detail };
 }

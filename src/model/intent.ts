@@ -11,6 +11,7 @@ export type NewIntent = {
   readonly topicAsAsked: string;
   /** hub.callback exactly as asked; its identity too. */
   readonly callback: string;
+  /** As it is kept (secret.ts). */
   readonly secret: string | undefined;
   readonly leaseSeconds: number;
   readonly verifyToken: string | undefined;

@@ -5,6 +5,7 @@ export type Subscription = {
   readonly id: number;
   readonly topic: string;
   readonly callback: string;
+  /** As it is kept (secret.ts). */
   readonly secret: string | undefined;
   readonly signatureMethod: SignatureMethod | undefined;
   /** When the verification request of the lease in force was sent (§5.3). */
@@ -18,6 +19,7 @@ export type Subscription = {
 export type Recipient = {
   readonly subscriptionId: number;
   readonly callback: string;
+  /** As it is kept (secret.ts): opened only where it signs. */
   readonly secret: string | undefined;
   readonly signatureMethod: SignatureMethod | undefined;
   /** Counts renewals, so that what an attempt learnt never touches a state it did not know. */

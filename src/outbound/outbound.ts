@@ -26,7 +26,7 @@ export type OutboundAnswer =
 /**
  * `forbidden`: the address guard (the detail names CARILLON_ALLOW_CIDRS). `unresolved`: the name. `refused`: no connection.
  * `tls`: certificate or handshake. `timeout`: connect limit or wall clock. `broken`: the peer broke off or spoke no HTTP.
- * `exhausted`: a fault of our own (descriptors, all connections taken, DNS server, no route). `aborted`: the signal, or the
+ * `exhausted`: a fault of our own (descriptors, all connections taken, DNS server, no route, a secret that cannot be opened). `aborted`: the signal, or the
  * door was closed.
  */
 export type OutboundFailure =

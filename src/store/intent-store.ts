@@ -19,8 +19,8 @@ export interface IntentStore {
   claimIntents(limit: number, perHost: number, now: Date, except?: readonly string[]): Promise<readonly IntentClaim[]>;
 
   /**
-   * Settle a claimed intent. `apply` creates, renews or removes the subscription in the same transaction, and a
-   * renewal keeps its id and the publications it is owed. `retry` makes it due then, with the count of tries it is told.
+   * Settle a claimed intent. `apply` creates, renews or removes the subscription in the same transaction, with the secret as the
+   * store has it by now, and a renewal keeps its id and the publications it is owed. `retry` makes it due then, with the count of tries it is told.
    * `deny` makes the notice due, its tries counted from 0; `drop` keeps the reason for a while. Both leave the
    * subscription as it was (§5.1): anybody may have asked. `lost`: the claim is; `full`: the callback's host has
    * `subscriptionsPerHost`, and `apply` would add one. Then nothing is written, and a claim that is not lost is still held.

@@ -5,6 +5,7 @@ import type { FanOutStore } from "./fan-out-store.ts";
 import type { HostStore } from "./host-store.ts";
 import type { IntentStore } from "./intent-store.ts";
 import type { PublicationStore } from "./publication-store.ts";
+import type { SecretStore } from "./secret-store.ts";
 import type { SubscriptionStore } from "./subscription-store.ts";
 import type { TopicStore } from "./topic-store.ts";
 
@@ -24,6 +25,7 @@ export interface Store extends AsyncDisposable {
   readonly behind: BehindStore;
   readonly hosts: HostStore;
   readonly attempts: AttemptStore;
+  readonly secrets: SecretStore;
 
   /**
    * How long a delivery is claimed, in milliseconds from when that was asked for. A checkpoint that keeps a chunk begins its

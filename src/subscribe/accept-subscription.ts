@@ -1,6 +1,7 @@
 import type { Clock } from "../clock.ts";
 import { topicIdentity } from "../model/http-url.ts";
 import type { IntentCaps, Mode } from "../model/intent.ts";
+import type { Secrets } from "../model/secret.ts";
 import type { IntentStore } from "../store/intent-store.ts";
 import { grantLease, type LeasePolicy } from "./grant-lease.ts";
 import { parseSubscription } from "./parse-subscription.ts";
@@ -13,6 +14,8 @@ export type AcceptSubscriptionDeps = {
   readonly policy: SubscriptionPolicy;
   readonly leases: LeasePolicy;
   readonly caps: IntentCaps;
+  /** What is kept of a secret. */
+  readonly sealSecret: Secrets["seal"];
   readonly nudgeVerification: () => void;
 };
 
@@ -30,13 +33,13 @@ export async function acceptSubscription(
 ): Promise<void> {
   const request = parseSubscription(mode, form);
   refuseByPolicy(request, deps.policy);
+  const pair = { topic: topicIdentity(request.topic), callback: request.callbackAsAsked };
   const full = await deps.intents.addIntent(
     {
       mode,
-      topic: topicIdentity(request.topic),
+      ...pair,
       topicAsAsked: request.topicAsAsked,
-      callback: request.callbackAsAsked,
-      secret: request.secret,
+      secret: request.secret && deps.sealSecret(request.secret, pair),
       leaseSeconds: grantLease(request.leaseSeconds, deps.leases),
       verifyToken: request.verifyToken,
       signatureMethod: request.signatureMethod,

@@ -6,7 +6,7 @@ import { afterAll, inject } from "vitest";
 
 import { openPostgresStore } from "../../src/store/postgres/postgres-store.ts";
 import { type CountRow, countSql, type IntentRow, type SubscriptionRow, tallyOf } from "./counts.ts";
-import type { TestStore } from "./support.ts";
+import { isSameSecret, type TestStore } from "./support.ts";
 
 export const migrationsFolder = resolve(import.meta.dirname, "../../src/store/postgres/migrations");
 
@@ -42,7 +42,7 @@ afterAll(async () => {
 });
 
 const empty =
-  "TRUNCATE topics, intents, subscriptions, publications, fan_outs, chunks, behind, quotas, hosts, attempts, pulse";
+  "TRUNCATE topics, intents, subscriptions, publications, fan_outs, chunks, behind, quotas, hosts, attempts, secret_keys, pulse";
 
 /** All claims are over, and somebody else has had them since. */
 const voidClaims = `
@@ -54,7 +54,8 @@ const voidClaims = `
 /** A schema on the server of this run. After a crash the store is opened by another node. */
 export async function openPostgresTestStore(): Promise<TestStore> {
   const schema = free.pop() ?? (await openTestSchema());
-  const open = () => openPostgresStore(schema.url, { migrationsFolder, schema: schema.schema, connections: 4 });
+  const open = () =>
+    openPostgresStore(schema.url, { migrationsFolder, schema: schema.schema, connections: 4, isSameSecret });
   let store = await open();
 
   return {

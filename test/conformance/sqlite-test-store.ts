@@ -6,7 +6,7 @@ import SqliteDatabase from "better-sqlite3";
 
 import { openSqliteStore } from "../../src/store/sqlite/sqlite-store.ts";
 import { type CountRow, countSql, type IntentRow, type SubscriptionRow, tallyOf } from "./counts.ts";
-import type { TestStore } from "./support.ts";
+import { isSameSecret, type TestStore } from "./support.ts";
 
 const migrations = resolve(import.meta.dirname, "../../src/store/sqlite/migrations");
 
@@ -29,7 +29,7 @@ export async function openSqliteTestStore(): Promise<TestStore> {
   let life = 0;
   migrated ??= migrate();
   await writeFile(fileOf(life), await migrated);
-  let store = openSqliteStore(fileOf(life), migrations);
+  let store = openSqliteStore(fileOf(life), migrations, { isSameSecret });
 
   return {
     get store() {
@@ -40,7 +40,7 @@ export async function openSqliteTestStore(): Promise<TestStore> {
       await copyFile(fileOf(life), fileOf(life + 1));
       await copyFile(`${fileOf(life)}-wal`, `${fileOf(life + 1)}-wal`);
       life += 1;
-      store = openSqliteStore(fileOf(life), migrations);
+      store = openSqliteStore(fileOf(life), migrations, { isSameSecret });
       await former[Symbol.asyncDispose]();
     },
     async tally() {

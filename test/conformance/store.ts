@@ -18,6 +18,7 @@ import { describeProbes } from "./probes.ts";
 import { describePublicationOrder } from "./publication-order.ts";
 import { describePublicationStore } from "./publication-store.ts";
 import { describeRelease } from "./release.ts";
+import { describeSecretStore } from "./secret-store.ts";
 import { describeSettleIntent } from "./settle-intent.ts";
 import { describeSubscriptionStore } from "./subscription-store.ts";
 import { describeQuotas } from "./quotas.ts";
@@ -47,6 +48,7 @@ export function describeStore(open: OpenStore): void {
   describeLateRenewal(open);
   describeCatchUpSettling(open);
   describeAttemptStore(open);
+  describeSecretStore(open);
   describeOwnership(open);
   describeRelease(open);
   describeFigures(open);

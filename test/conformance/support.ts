@@ -1,3 +1,5 @@
+import { createSecretKey } from "node:crypto";
+
 import type {
   AttemptRecord,
   CatchUpClaim,
@@ -11,6 +13,7 @@ import type { IntentClaim, IntentDecision, NewIntent } from "../../src/model/int
 import type { PublicationKey } from "../../src/model/publication.ts";
 import type { Subscription } from "../../src/model/subscription.ts";
 import type { FetchClaim, FetchOutcome, Validators } from "../../src/model/topic.ts";
+import { createSecrets } from "../../src/secrets.ts";
 import type { Store } from "../../src/store/store.ts";
 import type { Tally } from "./counts.ts";
 
@@ -25,6 +28,10 @@ export type TestStore = AsyncDisposable & {
   /** As in a database that was filled by somebody who does not count. */
   forgetCounts(): Promise<void>;
 };
+
+/** What whoever uses the store seals secrets with, where a test is about that. */
+export const secrets = createSecrets([createSecretKey(Buffer.alloc(32, "key"))]);
+export const isSameSecret = secrets.isSame;
 
 export type OpenStore = () => Promise<TestStore>;
 

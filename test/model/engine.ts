@@ -11,6 +11,7 @@ import { createPost } from "../../src/distribute/post.ts";
 import { createRoom } from "../../src/room.ts";
 import { createStages, type Stages } from "../../src/stages.ts";
 import type { Log } from "../../src/log.ts";
+import { createSecrets } from "../../src/secrets.ts";
 import { openSqliteStore } from "../../src/store/sqlite/sqlite-store.ts";
 import type { Store } from "../../src/store/store.ts";
 import { finishWorkers, runWorkers } from "../../src/workers.ts";
@@ -165,6 +166,8 @@ const headers = {
   signatures: { fallback: "sha256", byHost: [] },
 } as const;
 
+const secrets = createSecrets([]);
+
 type Parts = {
   readonly ledger: Ledger;
   readonly peers: Peers;
@@ -188,7 +191,7 @@ async function begin(file: string, gate: Gate, { ledger, peers, config, clock: w
     random: () => 0,
     store,
     outbound,
-    post: createPost(peers.posterOf(gate, clock, cut.signal), headers),
+    post: createPost(peers.posterOf(gate, clock, cut.signal), headers, secrets.open),
     address: createHubAddress("http://hub.example/", [{ host: "127.0.0.1", port: 8080 }]),
     knownHosts,
     room: createRoom(store, { maxBytes: undefined, mostPending: 100_000 }),

@@ -6,7 +6,7 @@ import type { Ledger } from "./ledger.ts";
 
 /** The store as one process sees it, while the ledger follows what is committed, in that order. */
 export function observeStore(store: Store, gate: Gate, ledger: Ledger, clock: Clock): Store {
-  const { topics, intents, subscriptions, publications, fanOuts, behind, attempts, hosts } = store;
+  const { topics, intents, subscriptions, publications, fanOuts, behind, attempts, hosts, secrets } = store;
   /** What the ledger is to hear once it has heard what was given up before that: this is read from the log, which takes a while. */
   let untold: (() => void)[] | undefined;
   const readGivenUp = createReadGivenUp(store);
@@ -160,6 +160,7 @@ export function observeStore(store: Store, gate: Gate, ledger: Ledger, clock: Cl
           },
         ),
     },
+    secrets,
     attempts: {
       newest: (...args) => ask(() => attempts.newest(...args)),
       trim: (...args) => ask(() => attempts.trim(...args)),

@@ -27,8 +27,8 @@ export type TestHub = AsyncDisposable & {
   drain(): Promise<void>;
   /** Moves the clock, then drains. */
   pass(ms: number): Promise<void>;
-  /** Ends the hub as SIGTERM does and opens it again on the same database. */
-  restart(): Promise<void>;
+  /** Ends the hub as SIGTERM does and opens it again on the same database, with these settings changed. */
+  restart(settings?: TestHubOptions["settings"]): Promise<void>;
 };
 
 export type TestHubOptions = {
@@ -42,6 +42,7 @@ export type TestHubOptions = {
   readonly database?: Pick<TestDatabase, "url">;
   /** Absent: the hub's own resolver (resolver.ts). */
   readonly resolve?: Overrides["resolve"];
+  readonly log?: Overrides["log"];
 };
 
 const endLeases = ["topics", "intents", "chunks", "behind"]
@@ -50,23 +51,28 @@ const endLeases = ["topics", "intents", "chunks", "behind"]
 
 const isOnPostgres = env["CARILLON_TEST_STORE"] === "postgres";
 
+/** What every hub under test seals secrets with, unless it is told otherwise. */
+export const testSecretKey = "5e".repeat(32);
+
 /** A whole hub: real app, real database, real loopback sockets, a clock the test holds. */
 export async function openTestHub(options: TestHubOptions = {}): Promise<TestHub> {
   const folder = await mkdtemp(join(tmpdir(), "carillon-test-"));
   const clock = new TestClock(options.now ?? new Date("2026-01-01T00:00:00Z"));
-  const { resolve, mostPending } = options;
+  const { resolve, log, mostPending } = options;
   const overrides: Overrides = {
     clock,
     random: () => 0,
     manual: options.running !== true,
     ...(resolve === undefined ? {} : { resolve }),
     ...(mostPending === undefined ? {} : { mostPending }),
+    ...(log === undefined ? {} : { log }),
   };
   const file = join(folder, "carillon.db");
   const own = options.database === undefined && isOnPostgres ? await openTestDatabase() : undefined;
   const url = (options.database ?? own)?.url ?? `file:${file}`;
-  const config = loadConfig(environment(url, options.settings), []);
-  let hub = createHub(config, overrides);
+  const configOf = (more?: TestHubOptions["settings"]) =>
+    loadConfig(environment(url, { ...options.settings, ...more }), []);
+  let hub = createHub(configOf(), overrides);
   await hub.start();
 
   const post: TestHub["post"] = (form) => {
@@ -103,11 +109,11 @@ export async function openTestHub(options: TestHubOptions = {}): Promise<TestHub
       clock.advance(ms);
       await hub.drain();
     },
-    async restart() {
+    async restart(settings) {
       await hub[Symbol.asyncDispose]();
       // What a test has claimed by hand is lost with the process.
       await own?.connection.query(endLeases);
-      hub = createHub(config, overrides);
+      hub = createHub(configOf(settings), overrides);
       await hub.start();
     },
     async [Symbol.asyncDispose]() {
@@ -128,6 +134,7 @@ function environment(url: string, settings: Readonly<Record<string, string>> = {
     CARILLON_ALLOW_CIDRS: "127.0.0.0/8",
     CARILLON_FETCH_MIN_INTERVAL_SECONDS: "0",
     CARILLON_LOG_LEVEL: "silent",
+    CARILLON_SECRET_KEY: testSecretKey,
     CARILLON_DELIVERY_THREADS: env["CARILLON_TEST_DELIVERY_THREADS"] ?? "0",
     ...noLimits,
     ...given,

@@ -203,6 +203,12 @@ export const tables: readonly Table[] = [
     key: ["id"],
     countsIds: true,
   },
+  {
+    name: "secret_keys",
+    columns: { id: "text" },
+    key: ["id"],
+    countsIds: false,
+  },
 ];
 
 /** A row's values in the order of its table's columns, alike in both stores. */

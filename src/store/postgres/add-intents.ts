@@ -1,5 +1,6 @@
 import type { IntentCap, IntentCaps, NewIntent } from "../../model/intent.ts";
 import { hostOf } from "../../model/origin.ts";
+import type { IsSameSecret } from "../../model/secret.ts";
 import { type IntentRow, isSameRequest } from "../rows/intent-row.ts";
 import { clientQuota, findFull, hostQuota, startOf } from "../rows/quota.ts";
 import { pairOf, type StoredIntent, toIntentRow } from "./intent-rows.ts";
@@ -42,6 +43,7 @@ const insert = sql(
 export async function addIntents(
   session: Transaction,
   asked: readonly Asked[],
+  isSameSecret: IsSameSecret,
 ): Promise<readonly (IntentCap | undefined)[]> {
   const placed = asked.map((one): Placed => {
     const pair = pairOf(one.intent);
@@ -54,7 +56,7 @@ export async function addIntents(
   const judge = (one: Placed): IntentCap | undefined => {
     const { intent, now, caps, key } = one;
     const last = newest.get(key);
-    if (last && isSameRequest(last, intent)) return undefined;
+    if (last && isSameRequest(last, intent, isSameSecret)) return undefined;
     if (intent.mode === "unsubscribe" && last === undefined && !known.isSubscribed(key)) return undefined;
     const client = known.quotas.get(clientQuota(intent.client));
     const full = findFull(intent.mode, caps, {

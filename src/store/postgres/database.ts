@@ -4,6 +4,7 @@ import { setTimeout } from "node:timers/promises";
 import pg from "pg";
 
 import { HubError } from "../../errors.ts";
+import type { IsSameSecret } from "../../model/secret.ts";
 import { Fault, tooManyWait, toHubError } from "./fault.ts";
 import { applyMigrations, type Migrations } from "./migrations.ts";
 import { type Listening, listenUntil } from "./listener.ts";
@@ -21,6 +22,8 @@ export type PostgresOptions = Migrations & {
   readonly connections?: number;
   /** How long a claim lasts unless it is renewed. */
   readonly leaseMs?: number;
+  /** Absent: they are kept as they are. */
+  readonly isSameSecret?: IsSameSecret;
 };
 
 /** A bounded number of connections to the one database of all nodes. A statement outside a transaction stands for itself. */

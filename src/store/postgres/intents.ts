@@ -1,3 +1,4 @@
+import type { IsSameSecret } from "../../model/secret.ts";
 import type { IntentStore } from "../intent-store.ts";
 import { toIntentClaim } from "../rows/intent-row.ts";
 import { noCaps } from "../rows/quota.ts";
@@ -21,9 +22,11 @@ const pending = sql(
 );
 const release = sql("UPDATE intents SET owner = NULL, lease_until = NULL WHERE id = $1 AND owner = $2");
 
-export function createIntents(db: Database): IntentStore {
+export function createIntents(db: Database, isSameSecret: IsSameSecret = Object.is): IntentStore {
   const claim = createClaimDue<StoredIntent>(db, claimables.intents, db.leaseMs * 2);
-  const add = gather(db, (asked: readonly Asked[]) => db.transact((session) => addIntents(session, asked)));
+  const add = gather(db, (asked: readonly Asked[]) => {
+    return db.transact((session) => addIntents(session, asked, isSameSecret));
+  });
   const settle = gather(db, (decided: readonly Decided[]) => db.transact((session) => settleIntents(session, decided)));
 
   return {

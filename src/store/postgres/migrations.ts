@@ -38,7 +38,7 @@ export async function applyMigrations(
     if (pending.length > 0 && !migrate)
       throw new HubError(
         "store_unavailable",
-        `the database lacks ${pending.length} migrations, and CARILLON_MIGRATE is false`,
+        `the database lacks ${pending.length} migrations: a hub with CARILLON_MIGRATE=true applies them`,
       );
     if (pending.length > 0) await apply(client, schema, pending);
     await client.query("COMMIT");

@@ -7,6 +7,7 @@ import { createFigures } from "./figures.ts";
 import { createHosts } from "./hosts.ts";
 import { createIntents } from "./intents.ts";
 import { createPublications } from "./publications.ts";
+import { createSecrets } from "./secrets.ts";
 import { sql } from "./statement.ts";
 import { createSubscriptions } from "./subscriptions.ts";
 import { createTopics } from "./topics.ts";
@@ -22,13 +23,14 @@ export async function openPostgresStore(url: string, options: PostgresOptions): 
 
   return {
     topics: createTopics(db),
-    intents: createIntents(db),
+    intents: createIntents(db, options.isSameSecret),
     subscriptions: createSubscriptions(db),
     publications: createPublications(db),
     fanOuts: createFanOuts(db),
     behind: createBehind(db),
     hosts: createHosts(db),
     attempts: createAttempts(db),
+    secrets: createSecrets(db),
     figures: createFigures(db),
     leaseMs: db.leaseMs,
     listen: db.listen,

@@ -35,6 +35,9 @@ export const attempts = pgTable(
   (t) => [index("attempts_topic").on(t.topicId, t.id), index("attempts_at").on(t.at)],
 );
 
+/** Keys that secrets may be sealed with: a hub that lacks one of them does not start. */
+export const secretKeys = pgTable("secret_keys", { id: text("id").primaryKey() });
+
 /** One row, written to prove that the database still takes writes. */
 export const pulse = pgTable("pulse", {
   id: integer("id").primaryKey(),

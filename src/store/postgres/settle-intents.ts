@@ -4,7 +4,7 @@ import { clientQuota, hostQuota } from "../rows/quota.ts";
 import { type Applied, applyIntents } from "./apply-intents.ts";
 import { pairOf } from "./intent-rows.ts";
 import { sql } from "./statement.ts";
-import { toText } from "./text-columns.ts";
+import { fromBytes, toText } from "./text-columns.ts";
 import type { Transaction } from "./transaction.ts";
 
 export type Decided = {
@@ -15,8 +15,10 @@ export type Decided = {
   readonly most: number;
 };
 
+type Held = { readonly id: number; readonly secret: Buffer | null };
+
 const fence = sql(
-  `SELECT i.id FROM unnest($1::bigint[], $2::text[]) c(id, owner) JOIN intents i ON i.id = c.id AND i.owner = c.owner
+  `SELECT i.id, i.secret FROM unnest($1::bigint[], $2::text[]) c(id, owner) JOIN intents i ON i.id = c.id AND i.owner = c.owner
     ORDER BY i.id FOR UPDATE OF i`,
 );
 const remove = sql("DELETE FROM intents WHERE id = ANY($1::bigint[])");
@@ -43,18 +45,22 @@ export async function settleIntents(
 ): Promise<readonly ("settled" | "lost" | "full")[]> {
   const ids = decided.map(({ claim }) => claim.id);
   const tokens = decided.map(({ claim }) => claim.token);
-  const held = new Set((await session.all<{ readonly id: number }>(fence, ids, tokens)).map(({ id }) => id));
+  const rows = await session.all<Held>(fence, ids, tokens);
+  const held = new Set(rows.map(({ id }) => id));
   // A claim is settled once, also within one transaction.
   const holds = decided.map(({ claim }) => held.delete(claim.id));
   const settled = decided.filter((_, i) => holds[i]);
-  const full = await applyIntents(session, settled.flatMap(toApplied));
+  // As they are kept, not as they were opened for the claim.
+  const secrets = new Map(rows.map(({ id, secret }) => [id, fromBytes(secret) ?? undefined]));
+  const applied = settled.flatMap((one) => toApplied(one, secrets.get(one.claim.id)));
+  const full = new Set([...(await applyIntents(session, applied))].map(({ id }) => id));
   await writeSettled(
     session,
-    settled.filter(({ claim }) => !full.has(claim)),
+    settled.filter(({ claim }) => !full.has(claim.id)),
   );
   return decided.map(({ claim }, i) => {
     if (!holds[i]) return "lost";
-    return full.has(claim) ? "full" : "settled";
+    return full.has(claim.id) ? "full" : "settled";
   });
 }
 
@@ -76,8 +82,13 @@ async function writeSettled(session: Transaction, settled: readonly Decided[]): 
   if (pairs.length > 0) await session.run(beginNext, pairs);
 }
 
-function toApplied({ claim, decision, now, most }: Decided): readonly (Applied & { readonly intent: IntentClaim })[] {
-  return decision.next === "apply" ? [{ intent: claim, verifiedAt: decision.verifiedAt, now, most }] : [];
+function toApplied(
+  { claim, decision, now, most }: Decided,
+  secret: string | undefined,
+): readonly (Applied & { readonly intent: IntentClaim })[] {
+  return decision.next === "apply"
+    ? [{ intent: { ...claim, secret }, verifiedAt: decision.verifiedAt, now, most }]
+    : [];
 }
 
 type Columns = {

@@ -1,4 +1,5 @@
 import type { IntentClaim, Mode, NewIntent } from "../../model/intent.ts";
+import type { IsSameSecret } from "../../model/secret.ts";
 import type { SignatureMethod } from "../../model/signature-method.ts";
 
 export type IntentRow = {
@@ -38,15 +39,20 @@ export function toIntentClaim(row: IntentRow, token: string): IntentClaim {
 }
 
 /** Repeating a request while the first is under way is not the same: its callback may have changed its mind. */
-export function isSameRequest(row: IntentRow, intent: NewIntent): boolean {
+export function isSameRequest(row: IntentRow, intent: NewIntent, isSameSecret: IsSameSecret): boolean {
   return (
     row.owner === null &&
     row.denial === null &&
     row.mode === intent.mode &&
     row.topic_as_asked === intent.topicAsAsked &&
     row.lease_seconds === intent.leaseSeconds &&
-    row.secret === (intent.secret ?? null) &&
     row.verify_token === (intent.verifyToken ?? null) &&
-    row.signature_method === (intent.signatureMethod ?? null)
+    row.signature_method === (intent.signatureMethod ?? null) &&
+    hasSameSecret(row, intent, isSameSecret)
   );
+}
+
+function hasSameSecret({ secret: ours }: IntentRow, intent: NewIntent, isSameSecret: IsSameSecret): boolean {
+  const { secret: theirs = null } = intent;
+  return ours === null || theirs === null ? ours === theirs : isSameSecret(ours, theirs, intent);
 }

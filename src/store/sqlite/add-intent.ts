@@ -1,14 +1,15 @@
 import type { IntentCap, IntentCaps, NewIntent } from "../../model/intent.ts";
 import { hostOf } from "../../model/origin.ts";
+import type { IsSameSecret } from "../../model/secret.ts";
 import { type IntentRow, isSameRequest } from "../rows/intent-row.ts";
 import { clientQuota, findFull, hostQuota, noCaps, startOf } from "../rows/quota.ts";
 import type { Database } from "./database.ts";
 
 /** Records an intent, inside a write. Returns the cap that keeps it out, if one does. */
-export function createAddIntent({
-  connection,
-  quotas,
-}: Database): (intent: NewIntent, now: Date, caps?: IntentCaps) => IntentCap | undefined {
+export function createAddIntent(
+  { connection, quotas }: Database,
+  isSameSecret: IsSameSecret,
+): (intent: NewIntent, now: Date, caps?: IntentCaps) => IntentCap | undefined {
   const newest = connection.prepare<object, IntentRow>(
     `SELECT * FROM intents WHERE callback = +@callback AND topic = +@topic AND dropped_at IS NULL
       ORDER BY id DESC LIMIT 1`,
@@ -31,7 +32,7 @@ export function createAddIntent({
   return (intent, date, caps = noCaps) => {
     const { topic, callback, mode, client } = intent;
     const before = newest.get({ topic, callback });
-    if (before && isSameRequest(before, intent)) return undefined;
+    if (before && isSameRequest(before, intent, isSameSecret)) return undefined;
     const isKnown = () => isSubscribed.get({ topic, callback, now: date.getTime() }) !== undefined;
     if (mode === "unsubscribe" && before === undefined && !isKnown()) return undefined;
     const host = hostOf(callback);

@@ -7,7 +7,8 @@ import { readMigrationFiles } from "drizzle-orm/migrator";
 export function assertMigrated(file: string, migrationsFolder: string): void {
   const appliedAt = existsSync(file) ? readLastApplied(file) : 0;
   const pending = readMigrationFiles({ migrationsFolder }).filter(({ folderMillis }) => folderMillis > appliedAt);
-  if (pending.length > 0) throw new Error(`it lacks ${pending.length} migrations, and CARILLON_MIGRATE is false`);
+  if (pending.length > 0)
+    throw new Error(`it lacks ${pending.length} migrations: a hub with CARILLON_MIGRATE=true applies them`);
 }
 
 function readLastApplied(file: string): number {

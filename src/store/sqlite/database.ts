@@ -6,6 +6,7 @@ import { drizzle } from "drizzle-orm/better-sqlite3";
 import { migrate as applyMigrations } from "drizzle-orm/better-sqlite3/migrator";
 
 import { HubError } from "../../errors.ts";
+import type { IsSameSecret } from "../../model/secret.ts";
 import { assertMigrated } from "./assert-migrated.ts";
 import { followDuePlaces } from "./due-places.ts";
 import { firstOwed } from "./first-owed.ts";
@@ -16,6 +17,8 @@ import { createQuotas, fillQuotas, type Quotas } from "./quotas.ts";
 export type SqliteOptions = {
   /** False: refuse to start when migrations are pending. */
   readonly migrate?: boolean;
+  /** Absent: they are kept as they are. */
+  readonly isSameSecret?: IsSameSecret;
 };
 
 /** The one connection of the one process that uses the file. */

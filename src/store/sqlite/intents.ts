@@ -1,7 +1,8 @@
 import type { IntentClaim, IntentDecision } from "../../model/intent.ts";
 import { hostOf } from "../../model/origin.ts";
+import type { IsSameSecret } from "../../model/secret.ts";
 import type { IntentStore } from "../intent-store.ts";
-import { toIntentClaim } from "../rows/intent-row.ts";
+import { type IntentRow, toIntentClaim } from "../rows/intent-row.ts";
 import { clientQuota, hostQuota } from "../rows/quota.ts";
 import { createAddIntent } from "./add-intent.ts";
 import { createApplyIntent } from "./apply-intent.ts";
@@ -10,7 +11,7 @@ import type { Database } from "./database.ts";
 import { claimables } from "./due-places.ts";
 import { read } from "./group-commit.ts";
 
-export function createIntents(db: Database): IntentStore {
+export function createIntents(db: Database, isSameSecret: IsSameSecret = Object.is): IntentStore {
   const { connection, write, claim } = db;
   const claimDue = createClaimDue(db, { table: claimables.intents, toClaim: toIntentClaim });
   // Of those dropped first: whoever asks for more finds the next ones there.
@@ -24,7 +25,7 @@ export function createIntents(db: Database): IntentStore {
     "SELECT coalesce(sum(pending), 0) AS pending FROM quotas WHERE name >= 'host ' AND name < 'host!'",
   );
   const release = connection.prepare("UPDATE intents SET owner = NULL WHERE id = ? AND owner = ?");
-  const add = createAddIntent(db);
+  const add = createAddIntent(db, isSameSecret);
   const settle = createSettleIntent(db);
 
   return {
@@ -44,7 +45,9 @@ export function createIntents(db: Database): IntentStore {
 
 function createSettleIntent(db: Database) {
   const { connection, quotas } = db;
-  const holds = connection.prepare<[number, string]>("SELECT 1 FROM intents WHERE id = ? AND owner = ?");
+  const held = connection.prepare<[number, string], Pick<IntentRow, "secret">>(
+    "SELECT secret FROM intents WHERE id = ? AND owner = ?",
+  );
   const retry = connection.prepare("UPDATE intents SET owner = NULL, attempts = ?, due_at = ? WHERE id = ?");
   const deny = connection.prepare("UPDATE intents SET owner = NULL, attempts = 0, due_at = ?, denial = ? WHERE id = ?");
   const drop = connection.prepare(
@@ -65,11 +68,14 @@ function createSettleIntent(db: Database) {
   };
 
   return (claim: IntentClaim, decision: IntentDecision, now: Date, most: number): "settled" | "lost" | "full" => {
-    if (holds.get(claim.id, claim.token) === undefined) return "lost";
+    const row = held.get(claim.id, claim.token);
+    if (row === undefined) return "lost";
+    // As it is kept, not as it was opened for the claim.
+    const secret = row.secret ?? undefined;
     switch (decision.next) {
       case "apply":
         if (claim.mode === "unsubscribe") unsubscribe(claim);
-        else if (subscribe(claim, decision.verifiedAt, now, most) === "full") return "full";
+        else if (subscribe({ ...claim, secret }, decision.verifiedAt, now, most) === "full") return "full";
         remove.run(claim.id);
         end(claim);
         break;

@@ -256,6 +256,9 @@ export const attempts = sqliteTable(
   (t) => [index("attempts_topic").on(t.topicId, t.id), index("attempts_at").on(t.at)],
 );
 
+/** Keys that secrets may be sealed with: a hub that lacks one of them does not start. */
+export const secretKeys = sqliteTable("secret_keys", { id: text("id").primaryKey() });
+
 /** One row, written to prove that the disk still takes writes. */
 export const pulse = sqliteTable("pulse", {
   id: integer("id").primaryKey(),

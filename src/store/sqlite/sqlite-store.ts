@@ -8,6 +8,7 @@ import { read } from "./group-commit.ts";
 import { createHosts } from "./hosts.ts";
 import { createIntents } from "./intents.ts";
 import { createPublications } from "./publications.ts";
+import { createSecrets } from "./secrets.ts";
 import { createSubscriptions } from "./subscriptions.ts";
 import { createTopics } from "./topics.ts";
 
@@ -24,13 +25,14 @@ export function openSqliteStore(file: string, migrationsFolder: string, options:
 
   return {
     topics: createTopics(db),
-    intents: createIntents(db),
+    intents: createIntents(db, options.isSameSecret),
     subscriptions: createSubscriptions(db),
     publications: createPublications(db),
     fanOuts: createFanOuts(db),
     behind: createBehind(db),
     hosts: createHosts(db),
     attempts: createAttempts(db),
+    secrets: createSecrets(db),
     figures: createFigures(db),
     leaseMs: Infinity,
     listen() {},

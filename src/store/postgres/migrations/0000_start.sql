@@ -138,6 +138,10 @@ CREATE TABLE "quotas" (
 	"subscriptions" bigint NOT NULL
 );
 --> statement-breakpoint
+CREATE TABLE "secret_keys" (
+	"id" text PRIMARY KEY NOT NULL
+);
+--> statement-breakpoint
 ALTER TABLE "behind" ADD CONSTRAINT "behind_subscription_id_subscriptions_id_fk" FOREIGN KEY ("subscription_id") REFERENCES "public"."subscriptions"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "fan_outs" ADD CONSTRAINT "fan_outs_topic_id_topics_id_fk" FOREIGN KEY ("topic_id") REFERENCES "public"."topics"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "publications" ADD CONSTRAINT "publications_topic_id_topics_id_fk" FOREIGN KEY ("topic_id") REFERENCES "public"."topics"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint

@@ -120,6 +120,10 @@ CREATE TABLE `quotas` (
 	`subscriptions` integer NOT NULL
 );
 --> statement-breakpoint
+CREATE TABLE `secret_keys` (
+	`id` text PRIMARY KEY NOT NULL
+);
+--> statement-breakpoint
 CREATE TABLE `subscriptions` (
 	`id` integer PRIMARY KEY AUTOINCREMENT NOT NULL,
 	`topic_id` integer NOT NULL,
