@@ -10,11 +10,11 @@ import { parseLinkHeader } from "./parse-link-header.ts";
 /** A topic that names more hubs than this is read no further. */
 const maxHubs = 16;
 
-/** Links stand at the top of a document; htmlparser2 was measured to be quadratic on hostile markup. */
-const maxMarkupBytes = 256 * 1024;
-
-/** JSON is parsed as a whole or not at all: this bounds the time that takes. */
-const maxJsonBytes = 1024 * 1024;
+/**
+ * It bounds the time that reading takes. Links stand at the top of a document, so of markup this much is read;
+ * JSON is parsed as a whole or not at all.
+ */
+const maxReadBytes = 256 * 1024;
 
 /** A topic as it was served. */
 export type DiscoverySource = {
@@ -43,14 +43,14 @@ function hrefsOf(links: readonly FoundLink[], rel: string, url: string): readonl
 }
 
 function discoverInBody({ url, contentType, body }: DiscoverySource): readonly FoundLink[] {
-  const markup = body.subarray(0, maxMarkupBytes);
+  const markup = body.subarray(0, maxReadBytes);
   switch (bodyFormat(contentType, body)) {
     case "html":
       return discoverHtml(decodeText(markup, contentType), url);
     case "xml":
       return discoverXml(decodeText(markup, contentType), url);
     case "json":
-      return body.length <= maxJsonBytes ? discoverJson(decodeText(body, contentType), url) : [];
+      return body.length <= maxReadBytes ? discoverJson(decodeText(body, contentType), url) : [];
     case "other":
       return [];
   }

@@ -11,6 +11,9 @@ const entryNames: readonly string[] = ["entry", "item"];
 
 type Attributes = Readonly<Record<string, string>>;
 
+/** An element that is open, and the base URL inside of it once it was asked for. */
+type Element = { readonly attributes: Attributes; base: string | undefined };
+
 /**
  * The feed's own links in an Atom or RSS document (§4), up to its first entry. A DOCTYPE with an
  * internal subset makes the whole document suspect: it then has no links. Entities other than XML's
@@ -21,7 +24,8 @@ type Attributes = Readonly<Record<string, string>>;
  */
 export function discoverXml(text: string, url: string): readonly FoundLink[] {
   const links: FoundLink[] = [];
-  const open: Attributes[] = [];
+  const open: Element[] = [];
+  let looked = 0;
   let isSuspect = false;
   const parser = new Parser(
     {
@@ -31,12 +35,14 @@ export function discoverXml(text: string, url: string): readonly FoundLink[] {
         parser.pause();
       },
       onopentagname(name) {
-        const isOver = entryNames.includes(localName(name)) || links.length >= maxFoundLinks;
+        const isOver = entryNames.includes(localName(name)) || looked >= maxFoundLinks;
         if (isOver || open.length >= maxDepth) parser.pause();
       },
       onopentag(name, attributes) {
-        open.push(attributes);
-        const link = isFeedLink(name, open) ? readLink(attributes, open, url) : undefined;
+        open.push({ attributes, base: undefined });
+        if (attributes["href"] === undefined || !isFeedLink(name, open)) return;
+        looked += 1;
+        const link = readLink(attributes, open, url);
         if (link !== undefined) links.push(link);
       },
       onclosetag() {
@@ -53,17 +59,26 @@ function localName(name: string): string {
   return name.slice(name.indexOf(":") + 1);
 }
 
-function isFeedLink(name: string, open: readonly Attributes[]): boolean {
+function isFeedLink(name: string, open: readonly Element[]): boolean {
   if (localName(name) !== "link") return false;
   if (name === "link") return true;
   const declaration = `xmlns:${name.slice(0, name.indexOf(":"))}`;
-  const namespace = open.findLast((attributes) => attributes[declaration] !== undefined)?.[declaration];
+  const namespace = open.findLast(({ attributes }) => attributes[declaration] !== undefined)?.attributes[declaration];
   return namespace === undefined || namespace === atomNamespace;
 }
 
-function readLink({ href, rel }: Attributes, open: readonly Attributes[], url: string): FoundLink | undefined {
+function readLink({ href, rel }: Attributes, open: readonly Element[], url: string): FoundLink | undefined {
   if (href === undefined || rel === undefined) return undefined;
-  const base = open.reduce((outer, attributes) => resolveLink(attributes["xml:base"] ?? "", outer) ?? outer, url);
-  const resolved = resolveLink(href, base);
+  const resolved = resolveLink(href, baseOf(open, url));
   return resolved === undefined ? undefined : { href: resolved, rels: splitRels(rel) };
+}
+
+/** Each xml:base is resolved once, however many links stand under it: a host of 2 KB in another script is slow to read. */
+function baseOf(open: readonly Element[], url: string): string {
+  let base = url;
+  for (const element of open) {
+    element.base ??= resolveLink(element.attributes["xml:base"] ?? "", base) ?? base;
+    base = element.base;
+  }
+  return base;
 }
