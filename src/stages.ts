@@ -11,6 +11,7 @@ import type { HubSteps } from "./http/hub-routes.ts";
 import type { HubAddress } from "./hub-address.ts";
 import type { Log } from "./log.ts";
 import type { IntentCaps } from "./model/intent.ts";
+import { hostOf } from "./model/origin.ts";
 import { passesLists } from "./model/url-pattern.ts";
 import type { Post } from "./distribute/post.ts";
 import type { Outbound } from "./outbound/outbound.ts";
@@ -26,6 +27,7 @@ import { verifyDue } from "./verify/verify-due.ts";
 import type { Validation } from "./verify/verify-intent.ts";
 import { version } from "./version.ts";
 import { Bell } from "./work/bell.ts";
+import { ByteBudget } from "./work/byte-budget.ts";
 import { Pool } from "./work/pool.ts";
 import type { Worker } from "./workers.ts";
 
@@ -56,6 +58,8 @@ const verificationsPerHost = 4;
 const pendingPerPair = 8;
 const mostFetches = 64;
 const fetchesPerHost = 4;
+/** For all bodies over 256 KiB on their way from a publisher to the disk. */
+const mostFetchedBytes = { medium: 8 * 1024 * 1024, large: 16 * 1024 * 1024 };
 const pollMs = 500;
 const upkeepMs = 5000;
 
@@ -82,8 +86,9 @@ export function createStages(deps: StageDeps): Stages {
     ringLater();
   };
   store.listen(() => bells.fanOut.ring());
-  const verify = createVerification(deps, bells.verify, onError);
-  const fetch = createFetching(deps, bells, nudgeFetch, onError);
+  const fetching = fetchDeps(deps);
+  const verify = createVerification(deps, fetching, bells.verify, onError);
+  const fetch = createFetching(deps, fetching, bells, nudgeFetch, onError);
   const { fanOut, catchUp, tendHosts } = createDelivery(deps, bells, onError);
   return {
     address,
@@ -159,19 +164,19 @@ function orAny(limit: number): number {
 }
 
 /** A hub that is told to have little in flight, or may open few files, has little of everything. */
-function share(maxInFlight: number, most: number, of: number): number {
+function shareOf(maxInFlight: number, most: number, of: number): number {
   return Math.min(most, Math.ceil(maxInFlight / of));
 }
 
-function createVerification(deps: StageDeps, bell: Bell, onError: OnError) {
+function createVerification(deps: StageDeps, fetching: Fetching, bell: Bell, onError: OnError) {
   const { config, clock, log, store, outbound, signals } = deps;
   const nudgeVerification = () => bell.ring();
   const { subscriptions: subscriptionsPerHost, perMinute } = capsOf(config);
   const settling = { intents: store.intents, subscriptionsPerHost, log, nudgeVerification };
-  const verifying = { ...settling, outbound, clock, validate: createValidate(deps) };
+  const verifying = { ...settling, outbound, clock, validate: createValidate(deps, fetching) };
   const pacer = createPacer(clock, perMinute);
   return new Pool({
-    limit: share(config.maxInFlight, mostVerifications, 4),
+    limit: shareOf(config.maxInFlight, mostVerifications, 4),
     async claim(free, now) {
       const intents = await store.intents.claimIntents(free, verificationsPerHost, now, pacer.listSpent());
       for (const { callback } of intents) pacer.take(callback);
@@ -185,12 +190,12 @@ function createVerification(deps: StageDeps, bell: Bell, onError: OnError) {
 }
 
 /** Validation with the publisher (§5.2): not asked for unless the operator does. */
-function createValidate(deps: StageDeps) {
-  const { config, address } = deps;
-  const fetching = fetchDeps(deps);
+function createValidate({ config, address }: StageDeps, fetching: Fetching) {
   return async (topic: string, signal: AbortSignal): Promise<Validation> => {
     if (config.topicPolicy === "open") return { kind: "accepted" };
-    const answer = await fetchTopic(fetching, { url: topic, validators: noValidators, subscribers: 0 }, signal);
+    using share = fetching.budget.open(hostOf(topic));
+    const request = { url: topic, validators: noValidators, subscribers: 0, share };
+    const answer = await fetchTopic(fetching, request, signal);
     if (answer.kind === "hindered") return { kind: "hindered", detail: answer.reason };
     if (answer.kind === "forbidden") return { kind: "denied", reason: `the topic cannot be checked: ${answer.reason}` };
     if (answer.kind !== "content") {
@@ -201,9 +206,12 @@ function createValidate(deps: StageDeps) {
   };
 }
 
+type Fetching = ReturnType<typeof fetchDeps>;
+
 function fetchDeps({ config, clock, outbound, address }: StageDeps) {
+  const budget = new ByteBudget(clock, mostFetchedBytes);
   const refuse = (url: URL) => refuseDetour(url, config, address);
-  return { outbound, clock, maxBytes: config.topicMaxBytes, version, publicUrl: address.url, refuse };
+  return { outbound, clock, budget, maxBytes: config.topicMaxBytes, version, publicUrl: address.url, refuse };
 }
 
 /** What a redirect of a topic may not lead to, in the words of fetchTopic. Addresses are the door's to judge. */
@@ -212,16 +220,15 @@ function refuseDetour(url: URL, { topicAllow, topicDeny }: Config, address: HubA
   return passesLists(url, topicAllow, topicDeny) ? undefined : "that is not a topic this hub serves";
 }
 
-function createFetching(deps: StageDeps, bells: Bells, nudgeFetch: () => void, onError: OnError) {
+function createFetching(deps: StageDeps, fetching: Fetching, bells: Bells, nudgeFetch: () => void, onError: OnError) {
   const { config, log, store, signals } = deps;
   const minIntervalMs = config.fetchMinIntervalSeconds * 1000;
   const nudgeFanOut = () => bells.fanOut.ring();
-  const fetching = { ...fetchDeps(deps), topics: store.topics, log, minIntervalMs, nudgeFetch, nudgeFanOut };
+  const due = { ...fetching, topics: store.topics, log, minIntervalMs, nudgeFetch, nudgeFanOut };
   return new Pool({
-    limit: share(config.maxInFlight, mostFetches, 16),
+    limit: shareOf(config.maxInFlight, mostFetches, 16),
     claim: (free, now) => store.topics.claimFetches(free, fetchesPerHost, now),
-    handle: (claim) =>
-      signals.stopping.aborted ? store.topics.release(claim) : fetchDue(fetching, claim, signals.cut),
+    handle: (claim) => (signals.stopping.aborted ? store.topics.release(claim) : fetchDue(due, claim, signals.cut)),
     onRoom: () => bells.fetch.ring(),
     onError,
   });

@@ -144,7 +144,7 @@ test("what lay before a thread while the process stood still is not sent", async
   await using poster = openPoster();
   const { port1: ours, port2: theirs } = new MessageChannel();
   serveOrders(theirs, createPost(poster, settings.headers, createSecrets([]).open));
-  const shared = { ...publication, body: new SharedArrayBuffer(4) };
+  const shared = { ...publication, body: new ArrayBuffer(4) };
   const order = (id: number, elapsedMs: number) =>
     [id, 1, id, peer.origin, undefined, undefined, 1, now.getTime(), elapsedMs] as const;
   const give = (waitedMs: number, ...posts: readonly PostOrder[]) => {

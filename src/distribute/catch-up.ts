@@ -1,3 +1,4 @@
+import type { Clock } from "../clock.ts";
 import { HubError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { CatchUpClaim } from "../model/delivery.ts";
@@ -11,7 +12,7 @@ import type { DeliverDeps } from "./deliver-deps.ts";
 import { readSign } from "./host-sign.ts";
 import type { Lease } from "./lease.ts";
 import { judgeAttempt, type Judgement } from "./judge-attempt.ts";
-import type { SharedPublications } from "./shared-publications.ts";
+import { NoRoom, type SharedPublications } from "./shared-publications.ts";
 
 export type CatchUpDeps = DeliverDeps & {
   readonly behind: BehindStore;
@@ -78,10 +79,10 @@ function depart(
     deps.stopping.addEventListener("abort", stop);
     const start = async () => {
       deps.stopping.removeEventListener("abort", stop);
-      // To load takes as long as the store does: whether the lease covers it is asked in the turn that sends.
+      // To load takes as long as the store does, and as there is no room in memory: whether the lease covers it is asked in the turn that sends.
       const send = async (publication: Publication) =>
         lease.covers ? deps.attempt(publication, claim, claim.attempts + 1) : undefined;
-      const sent = deps.publications.use(claim, send).catch(unlessGone);
+      const sent = deps.publications.use(claim, send).catch((error: unknown) => unlessLoaded(error, deps.clock));
       resolve(sent);
       const [settled] = await Promise.allSettled([sent]);
       return readSign(settled.status === "fulfilled" ? settled.value?.answer : undefined);
@@ -96,7 +97,10 @@ function depart(
 }
 
 /** Retention keeps what a claim is about: it is gone only if the subscription ended while the claim waited its turn. */
-function unlessGone(error: unknown): undefined {
-  if (error instanceof HubError && error.code === "not_found") return;
+function unlessLoaded(error: unknown, clock: Clock): Attempted | undefined {
+  if (error instanceof NoRoom) {
+    return { answer: { kind: "hindered", reason: `exhausted: ${error.message}` }, at: clock.now(), durationMs: 0 };
+  }
+  if (error instanceof HubError && error.code === "not_found") return undefined;
   throw error;
 }

@@ -5,7 +5,7 @@ import type { Publication } from "../model/publication.ts";
 import { overLimit, type PostAnswer, postWallClockMs } from "../outbound/outbound.ts";
 import { Deadlines } from "../work/deadlines.ts";
 import type { Addressee } from "./post.ts";
-import type { Orders, PostOrder, Result, SharedPublication } from "./thread-messages.ts";
+import type { CopiedPublication, Orders, PostOrder, Result } from "./thread-messages.ts";
 
 /** A POST that a thread is to make, and who waits for it. */
 export type Errand = {
@@ -93,7 +93,7 @@ export class DeliveryThread {
     this.#lastId += 1;
     const kept = { id: this.#lastId, users: 0 };
     this.#kept.set(publication, kept);
-    keep.push([kept.id, share(publication)]);
+    keep.push([kept.id, copy(publication)]);
     return kept;
   }
 
@@ -118,7 +118,8 @@ export class DeliveryThread {
   #pending() {
     if (this.#orders !== undefined) return this.#orders;
     queueMicrotask(() => {
-      this.#worker.postMessage(this.#orders);
+      const bodies = this.#orders?.keep.map(([, { body }]) => body) ?? [];
+      this.#worker.postMessage(this.#orders, bodies);
       this.#orders = undefined;
     });
     this.#orders = { givenMs: systemClock.monotonicMs(), keep: [], posts: [], forget: [] };
@@ -130,15 +131,6 @@ function toPostAnswer(answer: Result[1]): PostAnswer {
   return typeof answer === "number" ? { kind: "answered", status: answer, retryAfter: undefined } : answer;
 }
 
-const shared = new WeakMap<Publication, SharedPublication>();
-
-/** One copy of the body for all threads, for as long as the publication is in use. */
-function share(publication: Publication): SharedPublication {
-  const known = shared.get(publication);
-  if (known !== undefined) return known;
-  const body = new SharedArrayBuffer(publication.body.length);
-  publication.body.copy(Buffer.from(body));
-  const made = { ...publication, body };
-  shared.set(publication, made);
-  return made;
+function copy(publication: Publication): CopiedPublication {
+  return { ...publication, body: new Uint8Array(publication.body).buffer };
 }

@@ -1,6 +1,7 @@
 import type { Log } from "../log.ts";
-import type { Publication, PublicationKey } from "../model/publication.ts";
+import type { Publication } from "../model/publication.ts";
 import type { Store } from "../store/store.ts";
+import { ByteBudget } from "../work/byte-budget.ts";
 import type { Step } from "../work/loop.ts";
 import { Moments } from "../work/moments.ts";
 import { persist } from "../work/persist.ts";
@@ -15,11 +16,13 @@ import { Hosts, type KnownHosts } from "./hosts.ts";
 import type { JudgePolicy } from "./judge-attempt.ts";
 import { Lease } from "./lease.ts";
 import { type ChunkDeps, type LeasedChunk, runChunk } from "./run-chunk.ts";
-import { SharedPublications } from "./shared-publications.ts";
+import { NoRoom, SharedPublications } from "./shared-publications.ts";
 import { createTendHosts } from "./tend-hosts.ts";
 
 /** Bounds what a crash repeats: what finished since the last checkpoint, and what was in flight. */
 const checkpointMs = 50;
+/** For all bodies over 64 KiB that are being delivered. Each stands in memory once more for every thread that delivers it. */
+const mostDeliveredBytes = { medium: 8 * 1024 * 1024, large: 16 * 1024 * 1024 };
 
 export type DistributionDeps = AttemptDeps &
   Pick<DeliverDeps, "stopping" | "cut"> & {
@@ -56,10 +59,13 @@ export function createDistribution(deps: DistributionDeps): Distribution {
     if (departures.isSaturated) checkpoints.next(nudge.fanOut);
     else nudge.fanOut();
   };
-  const load = (key: PublicationKey) => persist(deps.clock, deps.cut, () => store.publications.load(key));
-  const publications = new SharedPublications(load);
+  const publications = new SharedPublications({
+    load: (key) => persist(deps.clock, deps.cut, () => store.publications.load(key)),
+    bodyBytes: (key) => persist(deps.clock, deps.cut, () => store.publications.bodyBytes(key)),
+    budget: new ByteBudget(deps.clock, mostDeliveredBytes),
+  });
   const attempt: DeliverDeps["attempt"] = (publication, recipient, number) =>
-    attemptDelivery(deps, publication, recipient, number);
+    publications.keep(publication, attemptDelivery(deps, publication, recipient, number));
   const shared = { ...deps, departures, hosts, attempt, nudgeCatchUp: nudge.catchUp };
   const catchUpDeps = { ...shared, behind: store.behind, publications };
   const claimDeps = { behind: store.behind, departures, hosts, perOrigin };
@@ -85,7 +91,7 @@ export function createDistribution(deps: DistributionDeps): Distribution {
   const fanOut: Pool<ClaimedChunk> = new Pool({
     // As many as there can be sends, for a chunk may be one that hangs: how much is sent at a time is the gate's concern.
     limit: lanes.first,
-    claim: (_free, now) => claimChunk(deps, departures, lease, now),
+    claim: (_free, now) => claimChunk(deps, departures, publications, lease, now),
     handle: (claimed) => deliverChunk(chunkDeps, publications, claimed),
     onRoom: refill,
     onError,
@@ -101,12 +107,13 @@ export function createDistribution(deps: DistributionDeps): Distribution {
 async function claimChunk(
   { store, stopping }: DistributionDeps,
   departures: Departures,
+  publications: SharedPublications,
   begin: () => Lease,
   now: Date,
 ): Promise<readonly ClaimedChunk[]> {
   while (!stopping.aborted && !departures.isFull) {
     const lease = begin();
-    const claimed = await store.fanOuts.claimChunk(now, departures.crowded);
+    const claimed = await store.fanOuts.claimChunk(now, [...departures.crowded, ...publications.waiting]);
     if (claimed.kind === "chunk") {
       const { chunk } = claimed;
       return [{ chunk, lease, arrive: departures.announce(chunk.topicId, chunk.recipients.length) }];
@@ -116,7 +123,8 @@ async function claimChunk(
   return [];
 }
 
-function deliverChunk(
+/** What there is no room for is given back: whoever claims it next, as a rule ourselves, goes on with it. */
+async function deliverChunk(
   deps: ChunkDeps,
   publications: SharedPublications,
   { arrive, ...leased }: ClaimedChunk,
@@ -125,5 +133,12 @@ function deliverChunk(
     arrive();
     return runChunk(deps, leased, publication);
   };
-  return publications.use(leased.chunk, run).finally(arrive);
+  try {
+    await publications.use(leased.chunk, run, arrive);
+  } catch (error) {
+    if (!(error instanceof NoRoom)) throw error;
+    await persist(deps.clock, deps.cut, () => deps.fanOuts.release(leased.chunk));
+  } finally {
+    arrive();
+  }
 }

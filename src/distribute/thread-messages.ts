@@ -20,14 +20,17 @@ export type PostOrder = readonly [
   elapsedMs: number,
 ];
 
-/** A publication for a thread to keep, its body shared and never copied. */
-export type SharedPublication = Omit<Publication, "body"> & { readonly body: SharedArrayBuffer };
+/**
+ * A publication for a thread to keep, its body a copy that is the thread's own. Memory that threads share would be freed only
+ * when the last of them collects its garbage, and none of them counts it.
+ */
+export type CopiedPublication = Omit<Publication, "body"> & { readonly body: ArrayBuffer };
 
 /** To a thread: what to keep, what to send, what to forget, in this order. */
 export type Orders = {
   /** When they were given, by the system's monotonic clock, which is the same in all threads. */
   readonly givenMs: number;
-  readonly keep: readonly (readonly [id: number, publication: SharedPublication])[];
+  readonly keep: readonly (readonly [id: number, publication: CopiedPublication])[];
   readonly posts: readonly PostOrder[];
   readonly forget: readonly number[];
 };

@@ -1,6 +1,9 @@
 import type { Clock } from "../clock.ts";
 import type { Content, Validators } from "../model/topic.ts";
 import { isOwnFault, type Outbound, type OutboundAnswer } from "../outbound/outbound.ts";
+import type { Share } from "../work/byte-budget.ts";
+import { freeLargeBody } from "../work/large-body.ts";
+import { BodyRoom } from "./body-room.ts";
 import { deliverableContentType } from "./content-type.ts";
 import { decodeBody } from "./decode-body.ts";
 import { discoverLinks } from "./discover-links.ts";
@@ -32,6 +35,8 @@ export type TopicRequest = {
   readonly url: string;
   readonly validators: Validators;
   readonly subscribers: number;
+  /** Where room is held for the body. Whoever is done with that disposes of it. */
+  readonly share: Share;
 };
 
 /** What the publisher made of a GET. A failure's reason is one line, for receipts. */
@@ -52,6 +57,13 @@ export type TopicAnswer =
 
 type Answered = Extract<OutboundAnswer, { readonly kind: "answered" }>;
 
+type Hop = {
+  readonly url: string;
+  readonly deadlineMs: number;
+  readonly room: BodyRoom;
+  readonly signal: AbortSignal;
+};
+
 /**
  * Get a topic as the publisher serves it now (§6, §7): conditional, at most 5 redirects, 20 s in all.
  * Content is only a complete 200 of at most `maxBytes`; error pages and broken-off answers never are.
@@ -59,11 +71,11 @@ type Answered = Extract<OutboundAnswer, { readonly kind: "answered" }>;
  */
 export async function fetchTopic(deps: FetchDeps, request: TopicRequest, signal: AbortSignal): Promise<TopicAnswer> {
   const deadlineMs = deps.clock.monotonicMs() + fetchWallClockMs;
+  const room = new BodyRoom(request.share, deps.maxBytes + 1);
   let url = request.url;
   for (let hop = 0; hop <= maxRedirects; hop++) {
-    const wallClockMs = Math.ceil(deadlineMs - deps.clock.monotonicMs());
-    if (wallClockMs <= 0) return failed(`no answer within ${fetchWallClockMs / 1000} s`);
-    const answer = await getOnce(deps, request, { url, wallClockMs, signal });
+    const answer = await getWithRoom(deps, request, { url, deadlineMs, room, signal });
+    if (answer === undefined) return failed(`no answer within ${fetchWallClockMs / 1000} s`);
     if (answer.kind === "failed") {
       return failed(`${answer.reason}: ${answer.detail}`, kindOf(answer));
     }
@@ -77,11 +89,28 @@ export async function fetchTopic(deps: FetchDeps, request: TopicRequest, signal:
   return failed(`more than ${maxRedirects} redirects`);
 }
 
-function getOnce(
+/**
+ * A body for which there is no room is waited for and asked for once more: to keep the publisher waiting would use up a
+ * connection, and its patience.
+ */
+async function getWithRoom(deps: FetchDeps, request: TopicRequest, hop: Hop): Promise<OutboundAnswer | undefined> {
+  const answer = await getOnce(deps, request, hop);
+  if (!hop.room.isMissing || !(await hop.room.wait(leftMs(deps, hop), hop.signal))) return answer;
+  return getOnce(deps, request, hop);
+}
+
+function leftMs({ clock }: FetchDeps, { deadlineMs }: Hop): number {
+  return Math.ceil(deadlineMs - clock.monotonicMs());
+}
+
+/** Absent when no time is left for it. */
+async function getOnce(
   deps: FetchDeps,
   { validators, subscribers }: TopicRequest,
-  hop: { readonly url: string; readonly wallClockMs: number; readonly signal: AbortSignal },
-): Promise<OutboundAnswer> {
+  hop: Hop,
+): Promise<OutboundAnswer | undefined> {
+  const wallClockMs = leftMs(deps, hop);
+  if (wallClockMs <= 0) return undefined;
   const headers = {
     Accept: "*/*",
     "Accept-Encoding": "identity", // subscribers get the publisher's bytes, and nothing to decode is no bomb
@@ -90,7 +119,15 @@ function getOnce(
     ...(validators.lastModified === undefined ? {} : { "If-Modified-Since": validators.lastModified }),
   };
   // One byte more than may be kept tells a topic that is too large from one that broke off.
-  return deps.outbound.exchange({ headers, maxBytes: deps.maxBytes + 1, ...hop });
+  const { url, signal, room } = hop;
+  return deps.outbound.exchange({
+    url,
+    headers,
+    wallClockMs,
+    maxBytes: deps.maxBytes + 1,
+    makeRoom: room.make,
+    signal,
+  });
 }
 
 async function readAnswer(
@@ -107,6 +144,7 @@ async function readAnswer(
   if (!answer.complete) return failed(`answered 200 but broke off after ${answer.body.length} bytes`);
   const decoded = await decodeBody(answer.body, answer.headers["content-encoding"] ?? "", deps.maxBytes);
   if (decoded.kind === "failed") return failed(`answered 200 but ${decoded.reason}`);
+  if (decoded.body !== answer.body) freeLargeBody(answer.body);
   const content = toContent(answer, decoded.body, finalUrl);
   return { kind: "content", content, validators: keepValidators(answer.headers, deps.clock.now()), finalUrl };
 }

@@ -1,7 +1,7 @@
 import type { Dispatcher } from "undici";
 import { type BodySink, createBodySink } from "./body-sink.ts";
 import { failed, type Failed, failureOf } from "./failure.ts";
-import type { OutboundAnswer, OutboundRequest } from "./outbound.ts";
+import type { MakeRoom, OutboundAnswer, OutboundRequest } from "./outbound.ts";
 
 type Controller = Dispatcher.DispatchController;
 type IncomingHeaders = Readonly<Record<string, string | string[] | undefined>>;
@@ -14,14 +14,16 @@ export class Exchange implements Dispatcher.DispatchHandler {
   readonly #settle: (answer: OutboundAnswer) => void;
   readonly #release: () => void;
   readonly #sink: BodySink;
+  readonly #makeRoom: MakeRoom | undefined;
   #controller: Controller | undefined;
   #head: Answered | undefined;
   #isOver = false;
 
-  constructor({ maxBytes }: OutboundRequest, settle: (answer: OutboundAnswer) => void, release: () => void) {
+  constructor({ maxBytes, makeRoom }: OutboundRequest, settle: (answer: OutboundAnswer) => void, release: () => void) {
     this.#settle = settle;
     this.#release = release;
     this.#sink = createBodySink(maxBytes);
+    this.#makeRoom = makeRoom;
   }
 
   /** Ends it from our side (wall clock, signal) and closes its socket. Late or repeated: nothing happens. */
@@ -43,7 +45,12 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseData(_controller: Controller, chunk: Buffer): void {
-    if (this.#isOver || this.#sink.push(chunk)) return;
+    if (this.#isOver) return;
+    const bytes = this.#sink.length + chunk.length;
+    if (this.#makeRoom?.(bytes, this.#head?.headers ?? {}) === false) {
+      return this.stop(failed("exhausted", "there is no room in memory for the body of the answer"));
+    }
+    if (this.#sink.push(chunk)) return;
     this.#finish(this.#answer(false));
     this.#cut();
   }

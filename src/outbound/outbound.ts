@@ -8,15 +8,21 @@ export type OutboundRequest = {
   readonly wallClockMs: number;
   /** Bytes of the answer's body to read. What comes after is not read: the answer is then `complete: false`. */
   readonly maxBytes: number;
+  readonly makeRoom?: MakeRoom;
   readonly signal: AbortSignal;
 };
+
+/** Asked before `bytes` of an answer's body are in memory. False: there is no room, and the exchange fails as `exhausted`. */
+export type MakeRoom = (bytes: number, headers: AnswerHeaders) => boolean;
+
+/** Lower-case names; repeated fields joined by ", ". */
+export type AnswerHeaders = Readonly<Record<string, string>>;
 
 export type OutboundAnswer =
   | {
       readonly kind: "answered";
       readonly status: number;
-      /** Lower-case names; repeated fields joined by ", ". */
-      readonly headers: Readonly<Record<string, string>>;
+      readonly headers: AnswerHeaders;
       readonly body: Buffer;
       /** The body ended by itself, as long as it said it would be. */
       readonly complete: boolean;
@@ -26,7 +32,7 @@ export type OutboundAnswer =
 /**
  * `forbidden`: the address guard (the detail names CARILLON_ALLOW_CIDRS). `unresolved`: the name. `refused`: no connection.
  * `tls`: certificate or handshake. `timeout`: connect limit or wall clock. `broken`: the peer broke off or spoke no HTTP.
- * `exhausted`: a fault of our own (descriptors, all connections taken, DNS server, no route, a secret that cannot be opened). `aborted`: the signal, or the
+ * `exhausted`: a fault of our own (descriptors, memory, all connections taken, DNS server, no route, a secret that cannot be opened). `aborted`: the signal, or the
  * door was closed.
  */
 export type OutboundFailure =

@@ -1,6 +1,7 @@
 import type { Socket } from "node:net";
 
 import { type AnswerHead, AnswerReader } from "./answer-reader.ts";
+import { BodySending } from "./body-sending.ts";
 import { failed, type Failed, failureOf } from "./failure.ts";
 
 /** What is read of an answer nobody looks at, so that its connection can be used again. */
@@ -20,6 +21,7 @@ export class PostLine {
   readonly #socket: Socket;
   readonly #owner: LineOwner;
   #reader: AnswerReader | undefined;
+  #sending: BodySending | undefined;
   #isLast = false;
   #requests = 0;
   #isHeard = false;
@@ -65,7 +67,7 @@ export class PostLine {
     const socket = this.#socket;
     socket.cork();
     socket.write(`${head}connection: ${connection}\r\ncontent-length: ${body.length}\r\n\r\n`, "latin1");
-    socket.write(body);
+    this.#sending = new BodySending(socket, body);
     socket.uncork();
   }
 
@@ -89,7 +91,7 @@ export class PostLine {
 
   #end(reader: AnswerReader): void {
     // An answer to half a request: the rest of it would be taken for the next one.
-    const isWritten = this.#socket.writableLength === 0;
+    const isWritten = this.#sending?.isDone === true && this.#socket.writableLength === 0;
     if (!reader.keepsAlive || this.#isLast || !isWritten || this.#socket.destroyed) return this.close();
     this.#reader = undefined;
     this.#owner.onFree(this);

@@ -46,6 +46,7 @@ export function describePublicationStore(open: OpenStore): void {
       const { topicId, seq } = key;
       const loaded = await opened.store.publications.load(key);
       expect(loaded).toEqual({ topicId, seq, topicUrl: topic, publishedAt: after(7), ...content });
+      expect(await opened.store.publications.bodyBytes(key)).toBe(256);
     });
 
     test("is numbered per topic from 1 without gaps", async () => {
@@ -82,6 +83,7 @@ export function describePublicationStore(open: OpenStore): void {
       expect(await store.publications.removeSettled(plenty)).toBe(1);
       await expect(store.publications.load(key)).rejects.toMatchObject({ code: "not_found" });
       await expect(store.publications.load({ ...key, seq: 99 })).rejects.toMatchObject({ code: "not_found" });
+      await expect(store.publications.bodyBytes(key)).rejects.toMatchObject({ code: "not_found" });
     });
 
     test("of an `every` topic is kept from the first one owed to the last", async () => {

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { systemClock } from "../../src/clock.ts";
 import { fetchTopic, type TopicAnswer } from "../../src/fetch/fetch-topic.ts";
 import type { Validators } from "../../src/model/topic.ts";
+import { ByteBudget } from "../../src/work/byte-budget.ts";
 import { FakeOutbound, type Page } from "./fake-outbound.ts";
 
 const TOPIC = "https://blog.example/feed?a=%7E";
@@ -23,7 +24,8 @@ async function ask(pages: Readonly<Record<string, Page>>, asked: Asked = {}) {
     publicUrl: "https://hub.example/",
     refuse: () => undefined,
   };
-  const request = { url: TOPIC, validators: asked.validators ?? noValidators, subscribers: 26 };
+  const share = new ByteBudget(clock, { medium: MAX_BYTES, large: MAX_BYTES }).open("");
+  const request = { url: TOPIC, validators: asked.validators ?? noValidators, subscribers: 26, share };
   const answer = await fetchTopic(deps, request, asked.signal ?? new AbortController().signal);
   return { answer, requests: outbound.requests };
 }

@@ -65,6 +65,7 @@ export function observeStore(store: Store, gate: Gate, ledger: Ledger, clock: Cl
     },
     publications: {
       load: (key) => ask(() => publications.load(key)),
+      bodyBytes: (key) => ask(() => publications.bodyBytes(key)),
       removeSettled: (limit) => ask(() => publications.removeSettled(limit)),
     },
     fanOuts: {

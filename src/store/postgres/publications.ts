@@ -12,6 +12,7 @@ const byKey = sql(
   `SELECT p.content_type, p.links, p.published_at, p.body, t.url AS topic_url FROM publications p
      JOIN topics t ON t.id = p.topic_id WHERE p.topic_id = $1 AND p.seq = $2`,
 );
+const sizeByKey = sql("SELECT octet_length(body) AS bytes FROM publications WHERE topic_id = $1 AND seq = $2");
 // While an earlier publication is on its way, somebody may yet fall behind with that one and be owed all that follow. What is
 // needed first is asked once for each topic: rows of `behind` are written anew so often that the dead among them count.
 const removePage = sql(
@@ -40,8 +41,11 @@ export function createPublications(db: Database): PublicationStore {
   return {
     async load(key) {
       const [row] = await db.all<PublicationRow>(byKey, key.topicId, key.seq);
-      if (row === undefined) throw new HubError("not_found", `publication ${key.seq} of topic ${key.topicId} is gone`);
-      return toPublication(key, row);
+      return toPublication(key, unlessGone(key, row));
+    },
+    async bodyBytes(key) {
+      const [row] = await db.all<{ readonly bytes: number }>(sizeByKey, key.topicId, key.seq);
+      return unlessGone(key, row).bytes;
     },
     async removeSettled(limit) {
       let removed = 0;
@@ -53,4 +57,9 @@ export function createPublications(db: Database): PublicationStore {
       return removed;
     },
   };
+}
+
+function unlessGone<T>({ topicId, seq }: PublicationKey, found: T | undefined): T {
+  if (found === undefined) throw new HubError("not_found", `publication ${seq} of topic ${topicId} is gone`);
+  return found;
 }

@@ -14,16 +14,14 @@ export function createPublications(db: Database): PublicationStore {
     `SELECT p.*, t.url AS topic_url FROM publications p JOIN topics t ON t.id = p.topic_id
       WHERE p.topic_id = ? AND p.seq = ?`,
   );
+  const sizeByKey = connection
+    .prepare<[number, number], number>("SELECT length(body) FROM publications WHERE topic_id = ? AND seq = ?")
+    .pluck();
   const removeSettledAfter = createRemoveSettledAfter(db);
 
   return {
-    load: (key) =>
-      read(() => {
-        const row = byKey.get(key.topicId, key.seq);
-        if (row === undefined)
-          throw new HubError("not_found", `publication ${key.seq} of topic ${key.topicId} is gone`);
-        return toPublication(key, row);
-      }),
+    load: (key) => read(() => toPublication(key, unlessGone(key, byKey.get(key.topicId, key.seq)))),
+    bodyBytes: (key) => read(() => unlessGone(key, sizeByKey.get(key.topicId, key.seq))),
     async removeSettled(limit) {
       let removed = 0;
       for (let after: PublicationKey | undefined = beforeAll; after !== undefined && removed < limit;) {
@@ -35,6 +33,11 @@ export function createPublications(db: Database): PublicationStore {
       return removed;
     },
   };
+}
+
+function unlessGone<T>({ topicId, seq }: PublicationKey, found: T | undefined): T {
+  if (found === undefined) throw new HubError("not_found", `publication ${seq} of topic ${topicId} is gone`);
+  return found;
 }
 
 const beforeAll: PublicationKey = { topicId: 0, seq: 0 };
