@@ -1,6 +1,9 @@
 import { expect, test } from "vitest";
 
+import { failureOf } from "../../src/outbound/failure.ts";
 import { overLimit, postWallClockMs } from "../../src/outbound/outbound.ts";
+import { createResolver } from "../../src/outbound/resolver.ts";
+import { openDnsServer } from "../support/dns-server.ts";
 import { TestClock } from "../support/test-clock.ts";
 import { until } from "../support/until.ts";
 import { get, openOutbound, openPoliteHost, openPoster, openRawPeer, openSlowHost, post } from "./peers.ts";
@@ -102,4 +105,18 @@ test("what has gone by of a wall clock is not begun anew", async () => {
 
   expect(await posted).toMatchObject({ reason: "timeout" });
   await until(() => peer.open() === 0);
+});
+
+test("a name whose answer nobody was there to read has not failed by its own zone's fault", async () => {
+  const clock = new TestClock(start);
+  await using dns = await openDnsServer({ "a.example": { fails: "silence" } });
+  const resolve = createResolver({ clock, asksSystem: false, hostsFile: "/nowhere", servers: [dns.address] });
+  const asked = resolve("a.example").catch(failureOf);
+
+  await until(() => dns.questions.length >= 2);
+  clock.standStill(48_000);
+  clock.advance(0);
+
+  expect(await asked).toEqual(ownFault);
+  expect(dns.questions).not.toContain("NS ");
 });
