@@ -35,7 +35,7 @@ export function createDns(clock: Clock, servers?: readonly string[]): (name: str
   return async (name) => {
     const { records, errors } = await nameServer.ask(name);
     if (records.length > 0) return toFound(records);
-    const doubt = errors.find((error) => !isAnswer(error));
+    const doubt = errors.find((error) => !isAnswer(error) && errorCode(error) !== "EBADNAME");
     if (doubt === undefined) throw nameFailure(name, errors[0]);
     if (!(doubt instanceof OutboundError) && (await nameServer.isProven())) {
       const detail = `the name ${name} does not resolve: its own name servers fail (${errorCode(doubt)})`;
@@ -103,9 +103,9 @@ function createNameServer(clock: Clock, servers: readonly string[] | undefined) 
   };
 }
 
-/** That there is no such name, or no address; everything else says that there was no answer. */
+/** That there is no such name, or no address. Of what cannot be a name (EBADNAME) nobody is asked. */
 function isAnswer(error: unknown): boolean {
-  return ["ENOTFOUND", "ENODATA", "EBADNAME"].includes(errorCode(error));
+  return errorCode(error) === "ENOTFOUND" || errorCode(error) === "ENODATA";
 }
 
 function toFound(records: readonly RecordWithTtl[]): Found {

@@ -20,8 +20,13 @@ export function failed(reason: OutboundFailure, detail: string): Failed {
 
 /** What an error of undici, node:net or node:tls means. One that is not recognised counts as the peer's doing. */
 export function failureOf(error: unknown): Failed {
+  if (isIpv6Missing(error)) return failed("refused", "the peer has IPv6 alone, to which the hub has no route");
+  return failureByCode(error);
+}
+
+function failureByCode(error: unknown): Failed {
   if (error instanceof OutboundError) return failed(error.reason, error.message);
-  if (error instanceof AggregateError && error.errors.length > 0) return gravest(error.errors.map(failureOf));
+  if (error instanceof AggregateError && error.errors.length > 0) return gravest(error.errors.map(failureByCode));
   const code = errorCode(error);
   const reason = reasonOf(code);
   switch (reason) {
@@ -101,6 +106,21 @@ function gravest(failures: readonly Failed[]): Failed {
 
 export function errorCode(error: unknown): string {
   return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "";
+}
+
+/**
+ * Policy: that there is no way to a peer because it has IPv6 alone counts against the peer. Most machines of which it is true have
+ * no IPv6 at all, and any stranger can name such a peer; no way to IPv4 either is a fault of our own.
+ */
+function isIpv6Missing(error: unknown): boolean {
+  const errors: readonly unknown[] = error instanceof AggregateError ? error.errors : [error];
+  return errors.length > 0 && errors.every((one) => noRoute.has(errorCode(one)) && addressOf(one).includes(":"));
+}
+
+const noRoute: ReadonlySet<string> = new Set(["ENETUNREACH", "EADDRNOTAVAIL", "EAFNOSUPPORT"]);
+
+function addressOf(error: unknown): string {
+  return error instanceof Error && "address" in error && typeof error.address === "string" ? error.address : "";
 }
 
 function errorMessage(error: unknown): string {

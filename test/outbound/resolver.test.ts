@@ -149,6 +149,8 @@ test("another name that was answered within 10 s is proof enough", async () => {
   const fails = "SERVFAIL";
   await using opened = await openResolver({ "a.example": { fails }, "b.example": { fails }, "": { fails } });
 
+  expect(await opened.ask("no..name")).toEqual(unresolved("no..name", " (EBADNAME)")); // asked of nobody, so no proof
+  expect(await opened.ask("b.example")).toMatchObject({ reason: "exhausted" });
   await opened.ask("none.example");
   opened.clock.advance(9_999);
   expect(await opened.ask("a.example")).toMatchObject({ reason: "unresolved" });
