@@ -2,7 +2,7 @@ import { networkInterfaces } from "node:os";
 
 import { hubPaths } from "./http/hub-routes.ts";
 import { bareHost, plainUrl } from "./model/url-pattern.ts";
-import { parseAddress } from "./outbound/networks.ts";
+import { parseAddress } from "./networks.ts";
 
 /** How the hub is known from outside. */
 export type HubAddress = {

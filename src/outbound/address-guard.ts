@@ -1,6 +1,6 @@
 import ipaddr from "ipaddr.js";
 import { refusePort } from "./blocked-ports.ts";
-import { type Address, isInside, parseAddress, parseNetwork } from "./networks.ts";
+import { type Address, isInside, parseAddress, parseNetwork } from "../networks.ts";
 
 /** Which hosts the hub talks to. Pure judgement without name resolution; the connector asks again with the addresses dialled. */
 export type AddressGuard = {

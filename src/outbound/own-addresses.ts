@@ -1,7 +1,7 @@
 import { networkInterfaces } from "node:os";
 
 import type { Clock } from "../clock.ts";
-import { parseAddress } from "./networks.ts";
+import { parseAddress } from "../networks.ts";
 
 const freshMs = 60_000;
 

@@ -230,5 +230,5 @@ test.each([
   "",
   "10.0.0.0/",
 ])("%j is no network", (text) => {
-  expect(() => createAddressGuard([text])).toThrow(/CARILLON_ALLOW_CIDRS: .* is not a network/);
+  expect(() => createAddressGuard([text])).toThrow(/ is not a network/);
 });

@@ -12,13 +12,13 @@ export function parseAddress(text: string): Address | undefined {
   return isIP(text) === 0 ? undefined : ipaddr.process(text);
 }
 
-/** Throws a plain Error that names CARILLON_ALLOW_CIDRS where `text` is no network in CIDR notation. */
+/** Throws a plain Error where `text` is no network in CIDR notation. */
 export function parseNetwork(text: string): Network {
   const [address = "", prefixLength = "", ...rest] = text.trim().split("/");
   const version = isIP(address);
   const bits = Number(prefixLength);
   if (version === 0 || rest.length > 0 || !/^\d{1,3}$/.test(prefixLength) || bits > (version === 4 ? 32 : 128)) {
-    throw new Error(`CARILLON_ALLOW_CIDRS: "${text}" is not a network such as 127.0.0.0/8 or fd00::/8`);
+    throw new Error(`"${text}" is not a network such as 127.0.0.0/8 or fd00::/8`);
   }
   const base = ipaddr.parse(address);
   if (base instanceof ipaddr.IPv6 && base.isIPv4MappedAddress() && bits >= 96) return [base.toIPv4Address(), bits - 96];
@@ -27,4 +27,11 @@ export function parseNetwork(text: string): Network {
 
 export function isInside(address: Address, networks: readonly Network[]): boolean {
   return networks.some(([base, bits]) => base.kind() === address.kind() && address.match(base, bits));
+}
+
+/** What stands for one client: an IPv4 address, or the /64 of an IPv6 address, for who has one of its addresses has them all. */
+export function networkKey(address: Address): string {
+  if (address instanceof ipaddr.IPv4) return address.toString();
+  const network = address.parts.slice(0, 4).map((part) => part.toString(16));
+  return `${network.join(":")}::/64`;
 }
