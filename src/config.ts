@@ -39,6 +39,8 @@ export type Config = {
   readonly pendingPerClient: number;
   readonly pendingPerHost: number;
   readonly subscriptionsPerHost: number;
+  readonly requestsPerMinute: number;
+  readonly trustProxyCidrs: readonly string[];
   readonly hostConcurrency: number;
   readonly deliveryThreads: number;
   readonly maxInFlight: number;

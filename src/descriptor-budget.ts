@@ -1,12 +1,22 @@
-/** For the database, the listener and whoever calls the hub. */
-const reserved = 256;
+/** For the database, the listener and other files. */
+const ownFiles = 64;
+
+/** For whoever calls the hub: more room would only be filled. */
+const fewestConnections = 192;
+const mostConnections = 4096;
+
+/** The connections that others may have open to the hub: a quarter of all files, where that is enough and not too many. */
+export function boundConnections(descriptorLimit: number): number {
+  const quarter = Math.floor(descriptorLimit / 4) - ownFiles;
+  return Math.min(mostConnections, Math.max(fewestConnections, quarter));
+}
 
 /** A limit that leaves less is no limit a hub can work with; it is then left to the system to say no. */
 const fewestSockets = 64;
 
 /** The connections that the hub may have open to others, of all the files it may have open. */
 export function boundSockets(descriptorLimit: number): number {
-  return Math.max(fewestSockets, descriptorLimit - reserved);
+  return Math.max(fewestSockets, descriptorLimit - ownFiles - boundConnections(descriptorLimit));
 }
 
 /** Whose the connections are: `main` of verifications and fetches, `thread` of each thread that delivers, `deliveries` of all of those. */

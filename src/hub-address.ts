@@ -1,6 +1,6 @@
 import { networkInterfaces } from "node:os";
 
-import { hubPaths } from "./http/hub-routes.ts";
+import { hubPaths } from "./http/hub-page.ts";
 import { bareHost, plainUrl } from "./model/url-pattern.ts";
 import { parseAddress } from "./networks.ts";
 

@@ -1,10 +1,9 @@
 import { setTimeout as pause } from "node:timers/promises";
 
-import { openAdmin } from "./admin.ts";
 import type { AdminToken } from "./admin-token.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import type { Config } from "./config.ts";
-import { boundInFlight, boundSockets, shareSockets } from "./descriptor-budget.ts";
+import { boundConnections, boundInFlight, boundSockets, shareSockets } from "./descriptor-budget.ts";
 import { openDeliveryPost } from "./delivery-post.ts";
 import type { HeaderPolicy } from "./distribute/delivery-headers.ts";
 import { openFront } from "./front.ts";
@@ -114,11 +113,10 @@ async function startHub(config: Config, overrides: Overrides): Promise<RunningHu
 
 async function openParts(given: Config, overrides: Overrides, stack: CleanupStack): Promise<RunningHub> {
   const { clock = systemClock, log = createLog(given.logLevel), random = Math.random, resolve } = overrides;
-  const { config, sockets } = fitDescriptors(given, log);
+  const { config, sockets, mostConnections } = fitDescriptors(given, log);
   warnOfReach(config, log);
   const counts = new Counts();
   const store = countSettled(stack.use(await openStore(config, overrides.leaseMs)), counts);
-  const admin = await openAdmin(config, clock, store, counts);
   const door = doorOf(config);
   const ours = { ...door, userAgent: `Carillon/${version}`, clock, maxSockets: sockets.main };
   const outbound = stack.use(createOutbound({ ...ours, ...(resolve && { resolve }) }));
@@ -129,7 +127,8 @@ async function openParts(given: Config, overrides: Overrides, stack: CleanupStac
   let closePost: () => PromiseLike<void> = async () => {};
   stack.defer(async () => closePost());
   stack.defer(async () => finish());
-  const { listening, adminListening, serve } = await openFront(config, admin, counts, stack);
+  const front = await openFront({ config, clock, log, store, counts, mostConnections }, stack);
+  const { listening, adminListening } = front;
   const publicUrl = config.publicUrl ?? `http://localhost:${listening.port}/`;
   const address = createHubAddress(publicUrl, [listening, adminListening]);
   stack.defer(async () => {
@@ -149,14 +148,14 @@ async function openParts(given: Config, overrides: Overrides, stack: CleanupStac
   const parts = { config, clock, log, random, store, outbound, post, address };
   const room = createRoom(store, roomLimits(config, overrides));
   const stages = createStages({ ...parts, knownHosts: await listKnownHosts(store), room, signals });
-  serve({ steps: stages.hub, assertReady: () => assertReady(room, store, clock), log });
+  front.serve(stages.hub, address.url, () => assertReady(room, store, clock));
   const working = overrides.manual ? Promise.resolve() : runWorkers(stages.workers, clock, log, stopping.signal);
 
   finish = () => finishInTime(working, stages.workers, cut);
   return {
     stages,
     listening,
-    admin: { token: admin.token, port: adminListening.port },
+    admin: { token: front.token, port: adminListening.port },
     store,
     drain: () => drainWorkers(stages.workers, clock, stopping.signal),
     [Symbol.asyncDispose]: () => stack[Symbol.asyncDispose](),
@@ -214,5 +213,5 @@ function fitDescriptors(config: Config, log: Log) {
     const told = { setting: "CARILLON_MAX_IN_FLIGHT", value: config.maxInFlight, descriptorLimit, used: maxInFlight };
     log.warn(told, "CARILLON_MAX_IN_FLIGHT is more than the limit of open files allows: lowered");
   }
-  return { config: { ...config, maxInFlight }, sockets };
+  return { config: { ...config, maxInFlight }, sockets, mostConnections: boundConnections(descriptorLimit) };
 }

@@ -6,8 +6,7 @@ import { denyUnadvertised } from "./fetch/accept-topic.ts";
 import { fetchDue } from "./fetch/fetch-due.ts";
 import { fetchTopic } from "./fetch/fetch-topic.ts";
 import { noValidators } from "./fetch/keep-validators.ts";
-import { describeHub } from "./http/describe-hub.ts";
-import type { HubSteps } from "./http/hub-routes.ts";
+import type { HubSteps } from "./http/hub-endpoint.ts";
 import type { HubAddress } from "./hub-address.ts";
 import type { Log } from "./log.ts";
 import type { IntentCaps } from "./model/intent.ts";
@@ -144,7 +143,6 @@ function createHubSteps(deps: StageDeps, minIntervalMs: number, nudgeFetch: () =
       room.assertSpace();
       await acceptPing(publishing, form);
     },
-    describe: () => describeHub(address.url),
   };
 }
 

@@ -1,17 +1,21 @@
 import { expect, test } from "vitest";
 
-import { boundInFlight, boundSockets, shareSockets } from "../src/descriptor-budget.ts";
+import { boundConnections, boundInFlight, boundSockets, shareSockets } from "../src/descriptor-budget.ts";
 
 test.each([
-  { limit: Infinity, sockets: Infinity },
-  { limit: 4096, sockets: 3840 },
-  { limit: 1024, sockets: 768 },
-  { limit: 321, sockets: 65 },
-  { limit: 256, sockets: 64 },
-  { limit: 64, sockets: 64 },
-])("of $limit open files $sockets may be connections of the hub's own", ({ limit, sockets }) => {
-  expect(boundSockets(limit)).toBe(sockets);
-});
+  { limit: Infinity, sockets: Infinity, connections: 4096 },
+  { limit: 524_288, sockets: 520_128, connections: 4096 },
+  { limit: 4096, sockets: 3072, connections: 960 },
+  { limit: 1024, sockets: 768, connections: 192 },
+  { limit: 321, sockets: 65, connections: 192 },
+  { limit: 256, sockets: 64, connections: 192 },
+  { limit: 64, sockets: 64, connections: 192 },
+])(
+  "of $limit open files $sockets may be connections of the hub's own, $connections those of others to it",
+  ({ limit, sockets, connections }) => {
+    expect([boundSockets(limit), boundConnections(limit)]).toEqual([sockets, connections]);
+  },
+);
 
 test.each([
   { all: 768, threads: 0, shares: { main: 192, thread: 576, deliveries: 576 } },

@@ -125,6 +125,12 @@ export const shape = {
   subscriptionsPerHost: rules.wholeNumber(0, 1_000_000_000).prefault("100000").meta({
     description: "active subscriptions of one callback host; beyond it only renewals are taken. 0: no limit",
   }),
+  requestsPerMinute: rules.wholeNumber(0, 1_000_000).prefault("600").meta({
+    description: "most requests a minute from one client address (/64 for IPv6), also all at once; 0 means no limit",
+  }),
+  trustProxyCidrs: cidrs.prefault("").meta({
+    description: "comma list of networks of reverse proxies: whose X-Forwarded-For is believed",
+  }),
   hostConcurrency: rules.wholeNumber(1, 10_000).prefault("64").meta({
     description:
       "most open deliveries to one origin (scheme, host and port); each starts with 4, and grows towards it as it answers",

@@ -1,6 +1,6 @@
 import type { Counts } from "../metrics/counts.ts";
-import { hubPaths } from "./hub-routes.ts";
-import type { Answer } from "./listen.ts";
+import { hubPaths } from "./hub-page.ts";
+import { pathOf } from "./target.ts";
 
 const routes = new Map<string, string>([
   ...hubPaths.map((path): [string, string] => [path, "hub"]),
@@ -9,12 +9,10 @@ const routes = new Map<string, string>([
   ["/metrics", "metrics"],
 ]);
 
+/** Is told of each answer to the request of a target. */
+export type CountAnswer = (target: string | undefined, status: number) => void;
+
 /** Counts what is answered, by route and status. */
-export function countAnswers(answer: Answer, counts: Counts): Answer {
-  return async (request, env) => {
-    const response = await answer(request, env);
-    const [path = ""] = (env.incoming.url ?? "").split("?", 1);
-    counts.add("requests", `${routes.get(path) ?? "other"} ${response.status}`);
-    return response;
-  };
+export function countAnswers(counts: Counts): CountAnswer {
+  return (target, status) => counts.add("requests", `${routes.get(pathOf(target)) ?? "other"} ${status}`);
 }

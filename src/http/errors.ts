@@ -1,10 +1,8 @@
-import type { Context } from "hono";
-import type { ContentfulStatusCode } from "hono/utils/http-status";
-
 import type { HubError, HubErrorCode } from "../errors.ts";
+import { type Answer, plainAnswer } from "./answer.ts";
 
 /** The one place where codes become statuses. */
-const statuses: Readonly<Record<HubErrorCode, ContentfulStatusCode>> = {
+const statuses: Readonly<Record<HubErrorCode, number>> = {
   invalid_request: 400,
   unauthorized: 401,
   policy_forbidden: 403,
@@ -16,16 +14,27 @@ const statuses: Readonly<Record<HubErrorCode, ContentfulStatusCode>> = {
   store_unavailable: 503,
 };
 
-/** One plain sentence (§5.1.2), or the same as data for who asks for JSON. Faults of ours are not explained to strangers. */
-export function answerError(c: Context, error: HubError | undefined): Response {
+const usualRetryAfterSeconds = 10;
+
+/**
+ * One plain sentence (§5.1.2), or the same as data for who asks for JSON by `accept`. Faults of ours are not explained to
+ * strangers.
+ */
+export function errorAnswer(error: HubError | undefined, accept: string | undefined): Answer {
   const status = error ? statuses[error.code] : 500;
   const code = error?.code ?? "internal";
   // What the store says names files of this machine.
   const detail = error && error.code !== "store_unavailable" ? error.message : sorry(status);
-  const retryAfterSeconds = error?.retryAfterSeconds ?? (status === 503 ? 10 : undefined);
-  if (retryAfterSeconds !== undefined) c.header("Retry-After", String(retryAfterSeconds));
-  if (!wantsJson(c.req.header("accept"))) return c.text(`${detail}\n`, status);
-  return c.json({ title: code, status, code, detail }, status, { "Content-Type": "application/problem+json" });
+  const plain = plainAnswer(status, detail);
+  const headers = { ...plain.headers, ...retryAfter(status, error) };
+  if (!wantsJson(accept)) return { ...plain, headers };
+  const body = JSON.stringify({ title: code, status, code, detail });
+  return { status, headers: { ...headers, "Content-Type": "application/problem+json" }, body };
+}
+
+function retryAfter(status: number, error: HubError | undefined): Record<string, string> {
+  const seconds = error?.retryAfterSeconds ?? (status === 503 ? usualRetryAfterSeconds : undefined);
+  return seconds === undefined ? {} : { "Retry-After": String(seconds) };
 }
 
 function sorry(status: number): string {

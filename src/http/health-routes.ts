@@ -2,17 +2,12 @@ import { Hono } from "hono";
 
 import type { AppEnv } from "./app-env.ts";
 
-/** `/livez`: the process turns. `/readyz`: it can also accept; rejects with the reason when it cannot (promise F). */
-export function healthRoutes(assertReady: () => Promise<void>): Hono<AppEnv> {
+/** Asked by machines, often: neither counts for a client's limit. */
+export const healthPaths: readonly string[] = ["/livez", "/readyz"];
+
+/** `/livez`: the process turns. `/readyz`: it can also accept (promise F); why it cannot is in the log, not for strangers. */
+export function healthRoutes(isReady: () => Promise<boolean>): Hono<AppEnv> {
   return new Hono<AppEnv>()
     .get("/livez", (c) => c.text("ok\n"))
-    .get("/readyz", async (c) => {
-      try {
-        await assertReady();
-        return c.text("ok\n");
-      } catch (error) {
-        const reason = error instanceof Error ? error.message : String(error);
-        return c.text(`not ready: ${reason}\n`, 503);
-      }
-    });
+    .get("/readyz", async (c) => ((await isReady()) ? c.text("ok\n") : c.text("not ready\n", 503)));
 }

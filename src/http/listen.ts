@@ -1,48 +1,94 @@
 import { once } from "node:events";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { createServer, type Server } from "node:http";
 
-import { getRequestListener } from "@hono/node-server";
-
-import type { AppEnv } from "./app-env.ts";
+import type { Clock } from "../clock.ts";
+import { answerFault } from "./answer-fault.ts";
+import { plainAnswer, send, toBytes } from "./answer.ts";
+import type { Serve } from "./app.ts";
+import type { Clients } from "./clients.ts";
+import { createConnections } from "./connections.ts";
+import type { CountAnswer } from "./count-answers.ts";
+import { Flood } from "./flood.ts";
+import type { RateLimit } from "./rate-limit.ts";
+import { createRefuseEarly, restAndEnd } from "./refuse-early.ts";
 
 export type Listening = AsyncDisposable & { readonly host: string; readonly port: number };
 
-export type Answer = (request: Request, env: AppEnv["Bindings"]) => Response | Promise<Response>;
+export type ListenOptions = {
+  readonly host: string;
+  /** 0: any free one. */
+  readonly port: number;
+  readonly serve: Serve;
+  readonly clients: Clients;
+  /** Listeners that share it count together. */
+  readonly limit: RateLimit;
+  readonly countAnswer: CountAnswer;
+  readonly clock: Clock;
+  /** Connections open at a time; more are closed as they come. One client may have a sixteenth of them, or 64. */
+  readonly mostConnections: number;
+  readonly patience?: Patience;
+};
 
 /** How long a client may take, so that slow ones do not use up the sockets. Milliseconds. */
-const serverOptions = {
+export type Patience = Pick<Server, "headersTimeout" | "requestTimeout" | "keepAliveTimeout"> & {
+  readonly connectionsCheckingInterval: number;
+};
+
+const usualPatience: Patience = {
   headersTimeout: 10_000,
   requestTimeout: 30_000,
   keepAliveTimeout: 5000,
   connectionsCheckingInterval: 2000,
-} as const;
+};
 
-/**
- * Every answer has them. Whether a host and all below it speak https is for its operator's proxy to say, not for one program
- * on it.
- */
-const safeHeaders = new Map([
-  ["Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"],
-  ["Cross-Origin-Opener-Policy", "same-origin"],
-  ["Cross-Origin-Resource-Policy", "same-origin"],
-  ["Referrer-Policy", "no-referrer"],
-  ["X-Content-Type-Options", "nosniff"],
-  ["X-Frame-Options", "SAMEORIGIN"],
-]);
+const fewestPerClient = 64;
+/** Connections that the system keeps until the hub has time for them. */
+const backlog = 1024;
 
-/** Listens on `host` and `port` (0: any free one). Rejects when that cannot be had. Disposing ends open connections. */
-export async function listen(host: string, port: number, fetch: Answer): Promise<Listening> {
-  const answer = getRequestListener(fetch);
-  const server = createServer(serverOptions, (request, response) => {
-    response.setHeaders(safeHeaders);
-    // Never rejects: what goes wrong it answers itself.
-    void answer(request, response);
-  });
-  server.listen({ host, port });
+/** Listens. Rejects when host and port cannot be had. Disposing ends open connections. */
+export async function listen(options: ListenOptions): Promise<Listening> {
+  const { host, port } = options;
+  const server = createServer({ ...(options.patience ?? usualPatience), requireHostHeader: false });
+  server.maxConnections = options.mostConnections;
+  answerAll(server, options);
+  server.listen({ host, port, backlog });
   await once(server, "listening");
   const address = server.address();
   return { host, port: isSocketAddress(address) ? address.port : port, [Symbol.asyncDispose]: () => close(server) };
+}
+
+function answerAll(
+  server: Server,
+  { serve, clients, limit, countAnswer, clock, mostConnections }: ListenOptions,
+): void {
+  const connections = createConnections(clients, Math.max(fewestPerClient, Math.floor(mostConnections / 16)), clock);
+  const refuseEarly = createRefuseEarly(limit, clock);
+
+  function answer(request: IncomingMessage, response: ServerResponse, awaitsWord = false): void {
+    const peer = connections.admit(request, response);
+    if (peer === undefined) return;
+    response.once("finish", () => countAnswer(request.url, response.statusCode));
+    const client = clients.identify(peer, request);
+    const refusal = refuseEarly(request, peer, client);
+    if (refusal !== undefined) return send(response, refusal);
+    if (awaitsWord) response.writeContinue();
+    serve(request, response, client);
+  }
+
+  server.on("connection", connections.add);
+  server.on("request", (request, response) => answer(request, response));
+  server.on("checkContinue", (request, response) => answer(request, response, true));
+  server.on("checkExpectation", (_request, response) => {
+    send(response, plainAnswer(417, "Expect must be 100-continue", { Connection: "close" }));
+  });
+  server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
+    if (error instanceof Flood) return connections.shutOut(socket);
+    const peer = connections.peerOf(socket);
+    if (peer === undefined || !socket.writable) return void socket.destroy();
+    if (limit.take(peer.client) > 0 && !peer.isProxy) return restAndEnd(socket, clock);
+    socket.end(toBytes(answerFault(error.code)), () => socket.destroy());
+  });
 }
 
 function isSocketAddress(address: ReturnType<Server["address"]>): address is AddressInfo {

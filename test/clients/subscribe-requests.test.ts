@@ -8,7 +8,7 @@ import { expect, test } from "vitest";
 
 import { loadConfig } from "../../src/config.ts";
 import { createHub } from "../../src/hub.ts";
-import { hubPaths } from "../../src/http/hub-routes.ts";
+import { hubPaths } from "../../src/http/hub-page.ts";
 import { openTestHub } from "../support/test-hub.ts";
 import { openPublisher } from "../support/publisher.ts";
 import { openSubscriber, parameters } from "../support/subscriber.ts";

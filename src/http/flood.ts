@@ -1,0 +1,21 @@
+import type { IncomingMessage } from "node:http";
+
+/** What costs the hub far more than its sender. A connection destroyed with it has its client shut out (listen.ts). */
+export class Flood extends Error {
+  override readonly name = "Flood";
+}
+
+/**
+ * Pieces that a body may come in, more than any network makes of 64 KiB. A chunk of one byte costs as much as one of thousands:
+ * who sends a million of them would keep the hub busy for a second.
+ */
+const mostPieces = 1024;
+
+/** Call it for each piece of a body. */
+export function createPieceCount(request: IncomingMessage): () => void {
+  let pieces = 0;
+  return () => {
+    pieces += 1;
+    if (pieces > mostPieces) request.socket.destroy(new Flood("a body in too many pieces"));
+  };
+}

@@ -1,0 +1,49 @@
+import type { IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
+
+import type { Clock } from "../clock.ts";
+import { HubError } from "../errors.ts";
+import { type Answer, plainAnswer } from "./answer.ts";
+import type { Peer } from "./clients.ts";
+import { errorAnswer } from "./errors.ts";
+import { healthPaths } from "./health-routes.ts";
+import type { RateLimit } from "./rate-limit.ts";
+import { refuseFraming } from "./refuse-framing.ts";
+
+/** How long a connection is not read from whose client is over its limit: what floods is slow then, and costs next to nothing. */
+const restMs = 1000;
+
+/** What is said to a request before anybody looks at what it wants; absent where it may go on. */
+export type RefuseEarly = (request: IncomingMessage, peer: Peer, client: string) => Answer | undefined;
+
+export function createRefuseEarly(limit: RateLimit, clock: Clock): RefuseEarly {
+  return (request, peer, client) => {
+    const waitMs = limit.take(client);
+    if (waitMs > 0) {
+      // A proxy speaks for others too.
+      if (!peer.isProxy) rest(request.socket, clock);
+      if (!healthPaths.includes(request.url ?? "")) return errorAnswer(tooMany(waitMs), request.headers.accept);
+    }
+    const fault = refuseFraming(request);
+    return fault === undefined ? undefined : plainAnswer(400, fault, { Connection: "close" });
+  };
+}
+
+function tooMany(waitMs: number): HubError {
+  const retryAfterSeconds = Math.ceil(waitMs / 1000);
+  return new HubError("too_many_requests", "too many requests come from your address; ask again later", {
+    retryAfterSeconds,
+  });
+}
+
+/** Once what has been read is dealt with, for a body that is still to be read would wake it. */
+function rest(socket: Duplex, clock: Clock): void {
+  setImmediate(() => socket.pause());
+  clock.after(restMs, () => socket.resume());
+}
+
+/** For who sends what is no request. */
+export function restAndEnd(socket: Duplex, clock: Clock): void {
+  socket.pause();
+  clock.after(restMs, () => socket.destroy());
+}
