@@ -1,17 +1,19 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import type { Duplex } from "node:stream";
 
 import type { Clock } from "../clock.ts";
 import { answerFault } from "./answer-fault.ts";
-import { plainAnswer, send, toBytes } from "./answer.ts";
+import { type Answer, plainAnswer, send, toBytes } from "./answer.ts";
 import type { Serve } from "./app.ts";
 import type { Clients } from "./clients.ts";
 import { createConnections } from "./connections.ts";
 import type { CountAnswer } from "./count-answers.ts";
 import { Flood } from "./flood.ts";
 import type { RateLimit } from "./rate-limit.ts";
-import { createRefuseEarly, restAndEnd } from "./refuse-early.ts";
+import { refuseFraming } from "./refuse-framing.ts";
+import { createRefuseTooMany, restAndEnd } from "./refuse-too-many.ts";
 
 export type Listening = AsyncDisposable & { readonly host: string; readonly port: number };
 
@@ -63,15 +65,18 @@ function answerAll(
   { serve, clients, limit, countAnswer, clock, mostConnections }: ListenOptions,
 ): void {
   const connections = createConnections(clients, Math.max(fewestPerClient, Math.floor(mostConnections / 16)), clock);
-  const refuseEarly = createRefuseEarly(limit, clock);
+  const refuseTooMany = createRefuseTooMany(limit, clock);
 
   function answer(request: IncomingMessage, response: ServerResponse, awaitsWord = false): void {
+    const { socket } = request;
     const peer = connections.admit(request, response);
     if (peer === undefined) return;
     response.once("finish", () => countAnswer(request.url, response.statusCode));
     const client = clients.identify(peer, request);
-    const refusal = refuseEarly(request, peer, client);
+    const refusal = refuseTooMany(request, peer, client);
     if (refusal !== undefined) return send(response, refusal);
+    const fault = refuseFraming(request);
+    if (fault !== undefined) return endWith(socket, plainAnswer(400, fault));
     if (awaitsWord) response.writeContinue();
     serve(request, response, client);
   }
@@ -87,8 +92,13 @@ function answerAll(
     const peer = connections.peerOf(socket);
     if (peer === undefined || !socket.writable) return void socket.destroy();
     if (limit.take(peer.client) > 0 && !peer.isProxy) return restAndEnd(socket, clock);
-    socket.end(toBytes(answerFault(error.code)), () => socket.destroy());
+    endWith(socket, answerFault(error.code));
   });
+}
+
+/** The last word on a connection, whatever else comes. */
+function endWith(socket: Duplex, answer: Answer): void {
+  socket.end(toBytes(answer), () => socket.destroy());
 }
 
 function isSocketAddress(address: ReturnType<Server["address"]>): address is AddressInfo {

@@ -7,6 +7,8 @@ export type RawRequest = {
   readonly path?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | Buffer;
+  /** Where it comes from, in 127.0.0.0/8. On Linux all of it is there. */
+  readonly from?: string;
 };
 
 export type RawAnswer = {
@@ -18,11 +20,12 @@ export type RawAnswer = {
 /** One request by node:http, which unlike fetch changes neither target nor body and follows nothing. No type is added. */
 export function sendRaw(
   url: string,
-  { method = "POST", path = "/", headers = {}, body }: RawRequest,
+  { method = "POST", path = "/", headers = {}, body, from = "127.0.0.1" }: RawRequest,
 ): Promise<RawAnswer> {
   return new Promise((resolve, reject) => {
     const { hostname, port } = new URL(url);
-    const sending = request({ hostname, port, path, method, headers, agent: false }, (response) => {
+    const to = { hostname, port, path, method, headers, localAddress: from, agent: false };
+    const sending = request(to, (response) => {
       const parts: Buffer[] = [];
       response.on("data", (part: Buffer) => parts.push(part));
       response.on("error", reject);

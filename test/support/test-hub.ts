@@ -42,6 +42,7 @@ export type TestHubOptions = {
   readonly database?: Pick<TestDatabase, "url">;
   /** Absent: the hub's own resolver (resolver.ts). */
   readonly resolve?: Overrides["resolve"];
+  /** Absent: nothing is logged. */
   readonly log?: Overrides["log"];
 };
 

@@ -3,29 +3,26 @@ import type { Duplex } from "node:stream";
 
 import type { Clock } from "../clock.ts";
 import { HubError } from "../errors.ts";
-import { type Answer, plainAnswer } from "./answer.ts";
+import type { Answer } from "./answer.ts";
 import type { Peer } from "./clients.ts";
 import { errorAnswer } from "./errors.ts";
 import { healthPaths } from "./health-routes.ts";
 import type { RateLimit } from "./rate-limit.ts";
-import { refuseFraming } from "./refuse-framing.ts";
 
 /** How long a connection is not read from whose client is over its limit: what floods is slow then, and costs next to nothing. */
 const restMs = 1000;
 
-/** What is said to a request before anybody looks at what it wants; absent where it may go on. */
-export type RefuseEarly = (request: IncomingMessage, peer: Peer, client: string) => Answer | undefined;
+/** What is said to a request of a client over its limit; absent where it may go on. Its connection rests then. */
+export type RefuseTooMany = (request: IncomingMessage, peer: Peer, client: string) => Answer | undefined;
 
-export function createRefuseEarly(limit: RateLimit, clock: Clock): RefuseEarly {
+export function createRefuseTooMany(limit: RateLimit, clock: Clock): RefuseTooMany {
   return (request, peer, client) => {
     const waitMs = limit.take(client);
-    if (waitMs > 0) {
-      // A proxy speaks for others too.
-      if (!peer.isProxy) rest(request.socket, clock);
-      if (!healthPaths.includes(request.url ?? "")) return errorAnswer(tooMany(waitMs), request.headers.accept);
-    }
-    const fault = refuseFraming(request);
-    return fault === undefined ? undefined : plainAnswer(400, fault, { Connection: "close" });
+    if (waitMs === 0) return undefined;
+    // A proxy speaks for others too.
+    if (!peer.isProxy) rest(request.socket, clock);
+    const isHealth = healthPaths.includes(request.url ?? "");
+    return isHealth ? undefined : errorAnswer(tooMany(waitMs), request.headers.accept);
   };
 }
 

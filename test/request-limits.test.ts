@@ -1,0 +1,122 @@
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
+
+import { pino } from "pino";
+import { expect, test } from "vitest";
+
+import { type RawAnswer, type RawRequest, sendRaw } from "./support/raw-request.ts";
+import { openTestHub, type TestHub } from "./support/test-hub.ts";
+
+const formType = { "content-type": "application/x-www-form-urlencoded" };
+const ping = { headers: formType, body: "hub.mode=publish&hub.url=http://127.0.0.1:2/" };
+const settings = { REQUESTS_PER_MINUTE: "3" };
+const behindProxy = { ...settings, TRUST_PROXY_CIDRS: "127.0.0.0/8" };
+
+async function statuses(hub: TestHub, request: RawRequest, count: number): Promise<readonly number[]> {
+  const found: number[] = [];
+  for (let left = count; left > 0; left -= 1) found.push((await sendRaw(hub.url, request)).status);
+  return found;
+}
+
+function forwarded(forwardedFor: string, more: Partial<RawRequest> = {}): RawRequest {
+  return { ...ping, headers: { ...formType, "x-forwarded-for": forwardedFor }, ...more };
+}
+
+test("CARILLON_REQUESTS_PER_MINUTE: beyond it a client gets 429, one sentence, and when to ask again", async () => {
+  await using hub = await openTestHub({ settings });
+  expect(await statuses(hub, ping, 3)).toEqual([204, 204, 204]);
+  const refused = await sendRaw(hub.url, ping);
+  expect([refused.status, refused.headers["retry-after"], refused.headers["content-type"], refused.body]).toEqual([
+    429,
+    "20",
+    "text/plain; charset=UTF-8",
+    "too many requests come from your address; ask again later\n",
+  ]);
+  const data = await sendRaw(hub.url, { ...ping, headers: { ...formType, accept: "application/json" } });
+  expect(JSON.parse(data.body)).toMatchObject({ status: 429, code: "too_many_requests" });
+
+  hub.clock.advance(20_000);
+  expect(await statuses(hub, ping, 2)).toEqual([204, 429]);
+});
+
+test("whatever a request is, it counts; but health is told to everybody, always", async () => {
+  await using hub = await openTestHub({ settings });
+  const odd: readonly RawRequest[] = [{ method: "GET" }, { ...ping, body: "hub.mode=x" }, { path: "/nothing/here" }];
+  const answers: RawAnswer[] = [];
+  for (const request of odd) answers.push(await sendRaw(hub.url, request));
+  expect(answers.map(({ status }) => status)).toEqual([200, 400, 404]);
+  for (const request of odd) expect((await sendRaw(hub.url, request)).status).toBe(429);
+  for (const path of ["/livez", "/readyz"]) expect(await statuses(hub, { method: "GET", path }, 2)).toEqual([200, 200]);
+});
+
+test("one client's limit is nobody else's", async () => {
+  await using hub = await openTestHub({ settings });
+  expect(await statuses(hub, ping, 4)).toEqual([204, 204, 204, 429]);
+  expect(await statuses(hub, { ...ping, from: "127.0.0.2" }, 4)).toEqual([204, 204, 204, 429]);
+});
+
+test("CARILLON_TRUST_PROXY_CIDRS: behind a proxy each client has its own limit, and cannot claim another's", async () => {
+  await using hub = await openTestHub({ settings: behindProxy });
+  expect(await statuses(hub, forwarded("203.0.113.9"), 4)).toEqual([204, 204, 204, 429]);
+  expect(await statuses(hub, forwarded("203.0.113.8"), 3)).toEqual([204, 204, 204]);
+  expect(await statuses(hub, forwarded("198.51.100.1, 203.0.113.9"), 1)).toEqual([429]);
+  expect(await statuses(hub, forwarded("2001:db8::1"), 3)).toEqual([204, 204, 204]);
+  expect(await statuses(hub, forwarded("2001:db8::ffff:2"), 1)).toEqual([429]); // the same /64
+});
+
+test("who is no proxy that is believed is who it is, whatever it claims; the log says so once", async () => {
+  const told: string[] = [];
+  const log = pino({ level: "warn" }, { write: (line: string) => told.push(line) });
+  await using hub = await openTestHub({ settings: { ...settings, TRUST_PROXY_CIDRS: "10.0.0.0/8" }, log });
+  const claims = ["203.0.113.1", "203.0.113.2", "203.0.113.3", "10.0.0.1"].map((claimed) => forwarded(claimed));
+  const answers: number[] = [];
+  for (const claim of claims) answers.push((await sendRaw(hub.url, claim)).status);
+  expect(answers).toEqual([204, 204, 204, 429]);
+  expect(told.map((line): unknown => JSON.parse(line))).toEqual([
+    expect.objectContaining({ setting: "CARILLON_TRUST_PROXY_CIDRS", peer: "127.0.0.1" }),
+  ]);
+});
+
+test("the connection of a client over its limit is not read from for a second", async () => {
+  await using hub = await openTestHub({ settings: { REQUESTS_PER_MINUTE: "1" } });
+  const { write, answers, socket } = await openConnection(hub);
+  write("GET / HTTP/1.1\r\nHost: hub\r\n\r\n");
+  await answers(1);
+  write("GET / HTTP/1.1\r\nHost: hub\r\n\r\n");
+  expect((await answers(2)).at(-1)).toContain("429");
+
+  write("GET / HTTP/1.1\r\nHost: hub\r\n\r\n");
+  for (let i = 0; i < 3; i += 1) expect((await sendRaw(hub.url, ping)).status).toBe(429);
+  expect(await answers(2)).toHaveLength(2); // these came later, and were answered
+  hub.clock.advance(1000);
+  expect(await answers(3)).toHaveLength(3);
+  socket.destroy();
+});
+
+type Connection = {
+  readonly socket: Socket;
+  readonly write: (bytes: string) => void;
+  /** The status lines so far, once there are so many. */
+  readonly answers: (count: number) => Promise<readonly string[]>;
+};
+
+async function openConnection(hub: TestHub): Promise<Connection> {
+  const { hostname, port } = new URL(hub.url);
+  const socket = connect({ host: hostname, port: Number(port) });
+  let text = "";
+  socket.setEncoding("latin1").on("data", (part: string) => {
+    text += part;
+  });
+  await once(socket, "connect");
+  return {
+    socket,
+    write: (bytes) => void socket.write(bytes),
+    async answers(count) {
+      for (;;) {
+        const found = text.match(/^HTTP\/1\.1 .*$/gm) ?? [];
+        if (found.length >= count) return found;
+        await once(socket, "data");
+      }
+    },
+  };
+}
