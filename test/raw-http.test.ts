@@ -102,11 +102,8 @@ test.each([
 ])("a request with $what is refused, and its connection closed", async ({ bytes, says }) => {
   await using hub = await openTestHub();
   const [answer, ...more] = parseAnswers(await sendBytes(hub.url, bytes));
-  expect(answer).toEqual({
-    status: 400,
-    headers: expect.objectContaining({ ...safe, "content-type": "text/plain; charset=UTF-8", connection: "close" }),
-    body: `${says}\n`,
-  });
+  expect([answer?.status, answer?.body]).toEqual([400, `${says}\n`]);
+  expect(answer?.headers).toMatchObject({ ...safe, "content-type": "text/plain; charset=UTF-8", connection: "close" });
   expect(more).toEqual([]);
 });
 
@@ -175,7 +172,8 @@ test("every answer has the same security headers, and is plain text or says what
     const answer = await sendRaw(hub.url, request);
     expect([answer.status, request]).toEqual([status, request]);
     expect(answer.headers).toMatchObject(safe);
-    if (![202, 204].includes(status)) expect(answer.headers["content-type"]).toMatch(/^text\/plain|\/problem\+json$/);
+    const isTyped = /^text\/plain|\/problem\+json$/.test(String(answer.headers["content-type"]));
+    expect([isTyped, request]).toEqual([![202, 204].includes(status), request]);
   }
 });
 

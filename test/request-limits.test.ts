@@ -1,11 +1,14 @@
 import { once } from "node:events";
+import * as http from "node:http";
 import { connect, type Socket } from "node:net";
 
 import { pino } from "pino";
 import { expect, test } from "vitest";
 
 import { type RawAnswer, type RawRequest, sendRaw } from "./support/raw-request.ts";
+import { toSubscribe } from "./support/requests.ts";
 import { openTestHub, type TestHub } from "./support/test-hub.ts";
+import { until } from "./support/until.ts";
 
 const formType = { "content-type": "application/x-www-form-urlencoded" };
 const ping = { headers: formType, body: "hub.mode=publish&hub.url=http://127.0.0.1:2/" };
@@ -92,6 +95,47 @@ test("the connection of a client over its limit is not read from for a second", 
   expect(await answers(3)).toHaveLength(3);
   socket.destroy();
 });
+
+test.each([
+  { what: "forms of 16,000 fields", body: `hub.mode=x&${"a=1&".repeat(15_000)}`, refused: 413 },
+  { what: "questions after its health", path: "/livez", method: "GET", refused: 200 },
+])("of 1000 $what over 64 connections the first 100 are looked at, and others are served", async (given) => {
+  await using hub = await openTestHub({ settings: { REQUESTS_PER_MINUTE: "100" } });
+  const flood = startFlood(hub, given);
+  await until(() => flood.answered() === 100 + 64); // the last one of each connection is the one that it rests after
+  for (let i = 0; i < 20; i += 1) {
+    const form = toSubscribe("http://127.0.0.1:2/", `http://127.0.0.1:2/${i}`);
+    const asked = { headers: formType, body: String(new URLSearchParams(form)), from: "127.0.0.2" };
+    expect((await sendRaw(hub.url, asked)).status).toBe(202);
+  }
+  const looked = given.refused === 200 ? { 200: 164 } : { [given.refused]: 100, 429: 64 };
+  expect(flood.stop()).toEqual(looked);
+});
+
+/** Each of 64 connections asks again as soon as it is answered, 1000 times in all. */
+function startFlood(hub: TestHub, { path = "/", method = "POST", body = "" }: RawRequest) {
+  const agent = new http.Agent({ keepAlive: true, maxSockets: 64 });
+  const { hostname, port } = new URL(hub.url);
+  const counts: Record<number, number> = {};
+  let answered = 0;
+  for (let left = 1000; left > 0; left -= 1) {
+    const sending = http.request({ hostname, port, path, method, headers: method === "POST" ? formType : {}, agent });
+    sending.on("response", (response) => {
+      const { statusCode = 0 } = response.resume();
+      counts[statusCode] = (counts[statusCode] ?? 0) + 1;
+      answered += 1;
+    });
+    sending.on("error", () => undefined); // called off at the end
+    sending.end(body);
+  }
+  return {
+    answered: () => answered,
+    stop() {
+      agent.destroy();
+      return counts;
+    },
+  };
+}
 
 type Connection = {
   readonly socket: Socket;

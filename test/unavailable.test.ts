@@ -1,4 +1,5 @@
 import SqliteDatabase from "better-sqlite3";
+import { pino } from "pino";
 import { expect, test } from "vitest";
 
 import { openSqliteStore } from "../src/store/sqlite/sqlite-store.ts";
@@ -39,6 +40,31 @@ test("promise F: while the database is locked requests get 503 and /readyz is re
 
   expect((await ready(hub)).status).toBe(200);
   expect((await hub.post({ ...pair, "hub.mode": "subscribe" })).status).toBe(202);
+});
+
+test("/readyz asks the store once a second, whoever asks; why it is red is in the log and for no stranger", async () => {
+  const told: string[] = [];
+  const log = pino({ level: "info" }, { write: (line: string) => told.push(line) });
+  await using hub = await openTestHub({ log });
+  const ask = async () => {
+    const answer = await ready(hub);
+    return [answer.status, await answer.text()];
+  };
+  expect(await ask()).toEqual([200, "ok\n"]);
+  const lock = lockDatabase(hub);
+  expect(await ask()).toEqual([200, "ok\n"]);
+  for (const _ of [1, 2]) {
+    hub.clock.advance(1000);
+    expect(await ask()).toEqual([503, "not ready\n"]);
+  }
+  lock[Symbol.dispose]();
+  expect(await ask()).toEqual([503, "not ready\n"]);
+  hub.clock.advance(1000);
+  expect(await ask()).toEqual([200, "ok\n"]);
+  expect(told).toEqual([
+    expect.stringMatching(/database is locked.*"msg":"not ready"/),
+    expect.stringContaining('"msg":"ready again"'),
+  ]);
 });
 
 test("promise F: deliveries made while the database is locked are written down when it is free, and not repeated", async () => {

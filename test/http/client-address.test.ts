@@ -44,10 +44,17 @@ test.each([
 });
 
 test("whatever X-Forwarded-For says, who does not come by way of a proxy is who it is", () => {
-  fc.assert(fc.property(fc.string(), (said) => clientOf("203.0.113.9", said) === "203.0.113.9"));
+  fc.assert(
+    fc.property(fc.string(), (said) => {
+      expect(clientOf("203.0.113.9", said)).toBe("203.0.113.9");
+    }),
+  );
 });
 
 test("whatever a client says before its proxy has added its address, that address counts", () => {
-  const said = fc.string().filter((text) => !/[\r\n]/.test(text));
-  fc.assert(fc.property(said, (text) => clientOf("10.0.0.1", `${text}, 203.0.113.9`) === "203.0.113.9"));
+  fc.assert(
+    fc.property(fc.string(), (said) => {
+      expect(clientOf("10.0.0.1", `${said}, 203.0.113.9`)).toBe("203.0.113.9");
+    }),
+  );
 });

@@ -50,7 +50,8 @@ test("in no minute whatever a client gets more than twice its share, and in the 
         0,
         ...taken.map((at) => taken.filter((other) => other >= at && other < at + 60_000).length),
       );
-      return worst <= 20 && taken.length <= 10 + clock.monotonicMs() / 6000 + 1;
+      expect(worst).toBeLessThanOrEqual(20);
+      expect(taken.length).toBeLessThanOrEqual(10 + clock.monotonicMs() / 6000 + 1);
     }),
   );
 });
