@@ -7,7 +7,7 @@ import { echo, openSubscriber, parameters } from "../support/subscriber.ts";
 import { openTestHub, type TestHub } from "../support/test-hub.ts";
 
 const topic = "https://blog.example/feed";
-/** A client beside the one that all other requests come from. */
+/** A client beside the one that requests usually come from. */
 const another = "127.0.0.2";
 
 test("§8 one host is asked no more often than CARILLON_VERIFICATIONS_PER_MINUTE, whatever its ports and paths", async () => {
@@ -16,8 +16,8 @@ test("§8 one host is asked no more often than CARILLON_VERIFICATIONS_PER_MINUTE
   await using other = await openSubscriber();
   const asked = () => one.verifications.length + other.verifications.length;
   for (let n = 0; n < 6; n += 1) {
-    await hub.post(toSubscribe(topic, one.callback(`/${n}`)));
-    await hub.post(toSubscribe(topic, other.callback(`/${n}`)));
+    await postFrom(`127.0.1.${n}`, hub.url, toSubscribe(topic, one.callback(`/${n}`)));
+    await postFrom(`127.0.2.${n}`, hub.url, toSubscribe(topic, other.callback(`/${n}`)));
   }
   await hub.drain();
   const atOnce = asked();
@@ -39,7 +39,9 @@ test("§8 tries that fail and notices of a denial count too", async () => {
   await using hub = await openTestHub({ settings: { VERIFICATIONS_PER_MINUTE: "2", TOPIC_POLICY: "advertised" } });
   await using peer = await openSubscriber({ verify: (one) => (one.target.startsWith("/cb") ? echo(one) : {}) });
   // The topic names no hub, so each is told that it is denied.
-  for (let n = 0; n < 4; n += 1) await hub.post(toSubscribe(`${peer.origin}/feed`, peer.callback(`/cb${n}`)));
+  for (let n = 0; n < 4; n += 1) {
+    await postFrom(`127.0.1.${n}`, hub.url, toSubscribe(`${peer.origin}/feed`, peer.callback(`/cb${n}`)));
+  }
   await hub.drain();
   const notices = () => peer.verifications.filter((one) => parameters(one).get("hub.mode") === "denied").length;
   const atOnce = notices();

@@ -31,3 +31,24 @@ test("SQLite: claims and new rows that could not be written leave the queues as 
   db.close();
   await rm(folder, { recursive: true });
 });
+
+test("SQLite: counts are not changed by what could not be written, whatever shares its commit", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "carillon-counts-"));
+  const db = openDatabase(join(folder, "carillon.db"), migrations);
+  const intents = createIntents(db);
+  const fail = () =>
+    db.write(() => {
+      db.quotas.add("client 203.0.113.9", { pending: 1 });
+      throw new Error("it was not to be");
+    });
+
+  const results = await Promise.allSettled([fail(), intents.addIntent(intent(), start), fail()]);
+  expect(results.map(({ status }) => status)).toEqual(["rejected", "fulfilled", "rejected"]);
+  await db.write(() => undefined);
+  expect(db.connection.prepare("SELECT * FROM quotas ORDER BY name").all()).toEqual([
+    { name: "client 203.0.113.7", pending: 1, subscriptions: 0 },
+    { name: "host reader.example", pending: 1, subscriptions: 0 },
+  ]);
+  db.close();
+  await rm(folder, { recursive: true });
+});
