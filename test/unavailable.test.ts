@@ -61,7 +61,7 @@ test("/readyz asks the store once a second, whoever asks; why it is red is in th
   expect(await ask()).toEqual([503, "not ready\n"]);
   hub.clock.advance(1000);
   expect(await ask()).toEqual([200, "ok\n"]);
-  expect(told).toEqual([
+  expect(told.filter((line) => line.includes("ready"))).toEqual([
     expect.stringMatching(/database is locked.*"msg":"not ready"/),
     expect.stringContaining('"msg":"ready again"'),
   ]);
@@ -110,6 +110,7 @@ test("CARILLON_DB_MAX_MB: from that size on nothing new is taken and /readyz is 
 
   publisher.serve("/feed", { body: "x".repeat(1_500_000) });
   await hub.publish(topic); // and is owed
+  await hub.pass(1000); // an answer of /readyz holds for so long
   const wanted = { "hub.mode": "subscribe", "hub.topic": topic, "hub.callback": subscriber.callback("/other") };
   const refused = await hub.post(wanted);
   expect(refused.status).toBe(503);

@@ -73,7 +73,7 @@ export function describeSecretStore(open: OpenStore): void {
         const claim = await claimIntent(store);
         const { id } = only(await store.secrets.listSecrets("intents", 0, plenty));
         expect(await store.secrets.changeSecrets("intents", [{ id, from: secret, to: `${secret}, sealed` }])).toBe(1);
-        expect(await store.intents.settleIntent(claim, { next: "apply", verifiedAt: start }, start)).toBe(true);
+        expect(await store.intents.settleIntent(claim, { next: "apply", verifiedAt: start }, start)).toBe("settled");
         expect(await secretsOf(store, "subscriptions")).toEqual([`${secret}, sealed`]);
       }
     });

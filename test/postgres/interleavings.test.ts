@@ -253,3 +253,18 @@ test("deadlocks between nodes are run again: batches that meet in any order all 
   expect(await store.topics.find(topic)).toMatchObject({ subscribers: 0 });
   expect(await deliverAll(store)).toEqual([]);
 });
+
+test("what a 410 ends is counted in the transaction that ends it, although its last statement goes with the commit", async () => {
+  await using nodes = await openNodes();
+  const [store] = nodes.stores;
+  await subscribe(store);
+  const { id } = await subscribe(store, { callback: `${callback}?2` });
+  await publish(store);
+  const chunk = await cut(store);
+  await close(store, chunk, { gone: [{ ...failure(id), generation: 0 }] });
+  const { rows } = await nodes.schema.connection.query(
+    `SELECT q.subscriptions::int, q.xmin::text = f.xmin::text AS together FROM quotas q, fan_outs f
+      WHERE q.name = 'host reader.example'`,
+  );
+  expect(rows).toEqual([{ subscriptions: 1, together: true }]);
+});
