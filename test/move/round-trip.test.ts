@@ -4,7 +4,7 @@ import SqliteDatabase from "better-sqlite3";
 import { expect, test } from "vitest";
 
 import { openTestDatabase } from "../support/test-database.ts";
-import { lastId, makeOddHub, openFolder, readDatabase, readFile, tableNames } from "./odd-hub.ts";
+import { lastId, makeEmptySchema, makeOddHub, openFolder, readDatabase, readFile, tableNames } from "./odd-hub.ts";
 import { migrateStore } from "./program.ts";
 
 test("everything is moved to PostgreSQL and back, byte for byte, with the counts of ids; a table tells of it", async () => {
@@ -106,6 +106,21 @@ test("what a process that died had claimed is free at the target, and due at onc
     return { ...row, delivered, behind, gone };
   });
   expect(readFile(second)).toEqual({ ...freed, fan_outs: fanOuts });
+});
+
+test("tables compare alike where the database has another order of text than that of bytes", async () => {
+  await using folder = await openFolder();
+  await using database = await openTestDatabase();
+  const [first, second] = [join(folder.path, "first.db"), join(folder.path, "second.db")];
+  await makeOddHub(first);
+  const file = new SqliteDatabase(first);
+  file.exec("INSERT INTO secret_keys VALUES ('a'), ('B'), ('c')");
+  file.close();
+  await makeEmptySchema(database.url);
+  await database.connection.query('ALTER TABLE secret_keys ALTER COLUMN id TYPE text COLLATE "en-x-icu"');
+  expect(await migrateStore(`file:${first}`, database.url)).toMatchObject({ code: 0, complaint: "" });
+  expect(await migrateStore(database.url, `file:${second}`)).toMatchObject({ code: 0, complaint: "" });
+  expect(readFile(second)).toEqual(readFile(first));
 });
 
 test("a NUL where PostgreSQL takes none becomes U+FFFD there, as the hub writes it", async () => {

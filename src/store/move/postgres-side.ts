@@ -128,7 +128,9 @@ async function* readRows(client: pg.PoolClient, select: string, most: number): A
 
 function selectOf(table: Table, read: (column: string, kind: Kind) => string): string {
   const columns = columnsOf(table).map(([column, kind]) => read(column, kind));
-  return `SELECT ${columns.join(", ")} FROM ${quote([table.name])} t ORDER BY ${quote(table.key)}`;
+  // Text in the order of its bytes, as SQLite has it: the database may have another one.
+  const key = table.key.map((column) => `${quote([column])}${table.columns[column] === "text" ? ' COLLATE "C"' : ""}`);
+  return `SELECT ${columns.join(", ")} FROM ${quote([table.name])} t ORDER BY ${key.join(", ")}`;
 }
 
 function voidedAt({ name }: Table, column: string, kind: Kind): string | undefined {
