@@ -31,6 +31,20 @@ export async function announce(hub: TestHub, publisher: Publisher, path: string,
   await until(async () => (await hub.store.topics.find(topic))?.lastSeq === before + 1);
 }
 
+/** Lets time go by, a checkpoint at a time, until `condition` holds. On a store that is asked over a wire work goes on meanwhile. */
+export async function ticking({ clock }: TestHub, condition: () => boolean | Promise<boolean>): Promise<void> {
+  await until(async () => {
+    await turns(20);
+    clock.advance(50);
+    return condition();
+  });
+}
+
+/** As long as the store takes to write down what has just happened, and to say what comes next. */
+export async function storeTurns({ store }: TestHub, count = 20): Promise<void> {
+  for (let turn = 0; turn < count; turn++) await store.attempts.newest(1, 1);
+}
+
 /** Long enough for what is under way on loopback to come, if it comes at all without the clock being moved. */
 export async function turns(count = 50): Promise<void> {
   for (let turn = 0; turn < count; turn++) await setImmediate();
