@@ -38,6 +38,19 @@ test("§7 a shut host's probe stays due until it is made, whatever hinders that"
   expect(hosts.probesDue(10)).toEqual([a]);
 });
 
+test("§7 a probe that has shown nothing is made again after as long, and shuts no host that another node has found alive meanwhile", () => {
+  const { clock, news, hosts } = openHosts([{ origin: a, trips: 1 }]);
+  hosts.beginProbe(a);
+  clock.standStill(60_000);
+  hosts.settleProbe(a, "none");
+  expect([...news.unsaved]).toEqual([]);
+  expect(hosts.isShut(a)).toBe(true);
+  clock.advance(30_000);
+  expect(hosts.probesDue(10)).toEqual([a]);
+  hosts.learn([], news.unsaved);
+  expect(hosts.isShut(a)).toBe(false);
+});
+
 test("§7 probes for which there is no room are made later", () => {
   const { hosts } = openHosts([
     { origin: a, trips: 1 },

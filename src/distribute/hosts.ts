@@ -102,6 +102,8 @@ export class Hosts {
     const shut = this.#shut.get(origin);
     if (shut === undefined) return;
     const breaker = settleProbe(shut.breaker, sign, this.#clock.monotonicMs());
+    // It has shown nothing, so there is nothing to tell: others may know better by now, if we stood still in between.
+    if (breaker !== undefined && sign === "none") return this.#keepShut(origin, breaker);
     if (breaker !== undefined) return this.#setShut(origin, breaker);
     this.#troubled.set(origin, "recovery");
     // Reached, but still in trouble: it is back with its first 2xx.
