@@ -1,6 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 
 import type { AdminToken } from "./admin-token.ts";
+import { Blocks, refuseBlocked } from "./blocks.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import type { Config } from "./config.ts";
 import { boundConnections, boundInFlight, boundSockets, shareSockets } from "./descriptor-budget.ts";
@@ -144,10 +145,12 @@ async function openParts(given: Config, overrides: Overrides, stack: CleanupStac
     onError: (err) => log.error({ err }, "a delivery thread died; what it was sending is sent again"),
   });
   closePost = () => deliveries[Symbol.asyncDispose]();
-  const post = countAttempts(deliveries.post, clock, counts);
+  const blocks = new Blocks();
+  blocks.load(await store.blocks.list());
+  const post = refuseBlocked(countAttempts(deliveries.post, clock, counts), blocks);
   const parts = { config, clock, log, random, store, outbound, post, address };
   const room = createRoom(store, roomLimits(config, overrides));
-  const stages = createStages({ ...parts, knownHosts: await listKnownHosts(store), room, signals });
+  const stages = createStages({ ...parts, knownHosts: await listKnownHosts(store), room, blocks, signals });
   front.serve(stages.hub, address.url, () => assertReady(room, store, clock));
   const working = overrides.manual ? Promise.resolve() : runWorkers(stages.workers, clock, log, stopping.signal);
 

@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import type { Config } from "./config.ts";
 import { useKeys } from "./secret-keys.ts";
 import { createSecrets, type SecretKeys } from "./secrets.ts";
+import type { BlocksBeside } from "./store/block-store.ts";
 import type { SecretsBeside } from "./store/secret-store.ts";
 import type { Store } from "./store/store.ts";
 
@@ -45,6 +46,22 @@ async function openAny(
   }
 }
 
+/** Just the blocks of the store, beside hubs that use it. Rejects with `store_unavailable` when it cannot be used. */
+export async function openBlocks({ database }: Pick<Config, "database">): Promise<BlocksBeside> {
+  switch (database.kind) {
+    case "file": {
+      const { openBeside } = await import("./store/sqlite/beside.ts");
+      const { createBlockList } = await import("./store/sqlite/blocks.ts");
+      const { close, ...db } = openBeside(database.path, migrationsOf("sqlite"));
+      return { blocks: createBlockList(db), [Symbol.asyncDispose]: async () => close() };
+    }
+    case "postgres": {
+      const { blocks, close } = await openPostgresBeside(database.url);
+      return { blocks, [Symbol.asyncDispose]: close };
+    }
+  }
+}
+
 /** Just the secrets of the store, beside hubs that use it. Rejects with `store_unavailable` when it cannot be used. */
 export async function openSecrets({ database }: Pick<Config, "database">): Promise<SecretsBeside> {
   switch (database.kind) {
@@ -53,13 +70,17 @@ export async function openSecrets({ database }: Pick<Config, "database">): Promi
       return openSqliteSecrets(database.path, migrationsOf("sqlite"));
     }
     case "postgres": {
-      const { openPostgresStore } = await import("./store/postgres/postgres-store.ts");
-      const migrationsFolder = migrationsOf("postgres");
-      const store = await openPostgresStore(database.url, { migrationsFolder, migrate: false, connections: 1 });
-      const close = () => store[Symbol.asyncDispose]();
-      return { secrets: store.secrets, isAlone: false, async rewrite() {}, [Symbol.asyncDispose]: close };
+      const { secrets, close } = await openPostgresBeside(database.url);
+      return { secrets, isAlone: false, async rewrite() {}, [Symbol.asyncDispose]: close };
     }
   }
+}
+
+async function openPostgresBeside(url: string) {
+  const { openPostgresStore } = await import("./store/postgres/postgres-store.ts");
+  const migrationsFolder = migrationsOf("postgres");
+  const store = await openPostgresStore(url, { migrationsFolder, migrate: false, connections: 1 });
+  return { ...store, close: () => store[Symbol.asyncDispose]() };
 }
 
 /** Beside the sources, or beside the built program. */

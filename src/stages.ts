@@ -1,4 +1,6 @@
 import type { Clock } from "./clock.ts";
+import { capsOf, createHubSteps } from "./accepting.ts";
+import type { Blocks } from "./blocks.ts";
 import type { Config } from "./config.ts";
 import { createDistribution } from "./distribute/distribution.ts";
 import type { KnownHosts } from "./distribute/hosts.ts";
@@ -9,17 +11,14 @@ import { noValidators } from "./fetch/keep-validators.ts";
 import type { HubSteps } from "./http/hub-endpoint.ts";
 import type { HubAddress } from "./hub-address.ts";
 import type { Log } from "./log.ts";
-import type { IntentCaps } from "./model/intent.ts";
+import type { IntentClaim } from "./model/intent.ts";
 import { hostOf } from "./model/origin.ts";
 import { passesLists } from "./model/url-pattern.ts";
 import type { Post } from "./distribute/post.ts";
 import type { Outbound } from "./outbound/outbound.ts";
-import { createReachGuard } from "./outbound/reach.ts";
-import { acceptPing } from "./publish/accept-ping.ts";
 import type { Room } from "./room.ts";
-import { createSecrets } from "./secrets.ts";
 import type { Store } from "./store/store.ts";
-import { acceptSubscription } from "./subscribe/accept-subscription.ts";
+import { createEndBlocked } from "./upkeep/end-blocked.ts";
 import { createUpkeep } from "./upkeep/upkeep.ts";
 import { createPacer } from "./verify/pacer.ts";
 import { verifyDue } from "./verify/verify-due.ts";
@@ -42,6 +41,7 @@ export type StageDeps = {
   readonly address: HubAddress;
   readonly knownHosts: KnownHosts;
   readonly room: Room;
+  readonly blocks: Blocks;
   readonly signals: { readonly stopping: AbortSignal; readonly cut: AbortSignal };
 };
 
@@ -53,8 +53,6 @@ export type Stages = {
 
 const mostVerifications = 256;
 const verificationsPerHost = 4;
-/** Requests of one client for one topic and callback that wait: each is verified in turn, before any that comes later. */
-const pendingPerPair = 8;
 const mostFetches = 64;
 const fetchesPerHost = 4;
 /** For all bodies over 256 KiB on their way from a publisher to the disk. */
@@ -64,7 +62,7 @@ const upkeepMs = 5000;
 
 /** Wires the pipeline of DESIGN 3. A stage ends by writing a row; all it does for the next one is to ring its bell. */
 export function createStages(deps: StageDeps): Stages {
-  const { config, clock, log, store, address } = deps;
+  const { config, clock, log, store, address, blocks } = deps;
   const bells = {
     verify: new Bell(clock),
     fetch: new Bell(clock),
@@ -73,6 +71,7 @@ export function createStages(deps: StageDeps): Stages {
     hosts: new Bell(clock),
     upkeep: new Bell(clock),
     room: new Bell(clock),
+    blocks: new Bell(clock),
   };
   const onError = (err: unknown) => {
     log.error({ err }, "a piece of work failed");
@@ -89,9 +88,11 @@ export function createStages(deps: StageDeps): Stages {
   const verify = createVerification(deps, fetching, bells.verify, onError);
   const fetch = createFetching(deps, fetching, bells, nudgeFetch, onError);
   const { fanOut, catchUp, tendHosts } = createDelivery(deps, bells, onError);
+  const nudgeVerification = () => bells.verify.ring();
+  const endBlocked = createEndBlocked({ store, blocks, log, nudgeVerification });
   return {
     address,
-    hub: createHubSteps(deps, minIntervalMs, nudgeFetch, bells.verify),
+    hub: createHubSteps(deps, { minIntervalMs, nudgeFetch, nudgeVerification }),
     workers: [
       { name: "verify", bell: bells.verify, step: verify.step, pollMs, pool: verify },
       { name: "fetch", bell: bells.fetch, step: fetch.step, pollMs, pool: fetch },
@@ -99,6 +100,7 @@ export function createStages(deps: StageDeps): Stages {
       { name: "catch-up", bell: bells.catchUp, step: catchUp.step, pollMs, pool: catchUp },
       { name: "hosts", bell: bells.hosts, step: tendHosts, pollMs: upkeepMs },
       { name: "room", bell: bells.room, step: deps.room.measure, pollMs: upkeepMs },
+      { name: "blocks", bell: bells.blocks, step: endBlocked, pollMs: upkeepMs },
       { name: "upkeep", bell: bells.upkeep, step: createUpkeep(store), pollMs: upkeepMs },
     ],
   };
@@ -119,47 +121,6 @@ function createRingLater(clock: Clock, bell: Bell, ms: number): () => void {
 
 type Bells = Readonly<Record<"fetch" | "fanOut" | "catchUp" | "hosts", Bell>>;
 type OnError = (error: unknown) => void;
-
-function createHubSteps(deps: StageDeps, minIntervalMs: number, nudgeFetch: () => void, verify: Bell): HubSteps {
-  const { config, clock, store, address, room } = deps;
-  const guard = createReachGuard({ ...config, clock });
-  const { topicAllow, topicDeny, callbackDeny } = config;
-  const subscribing = {
-    intents: store.intents,
-    clock,
-    policy: { topicAllow, topicDeny, callbackDeny, isOwnAddress: address.contains, refuseAddress: guard.refuseUrl },
-    leases: { min: config.leaseMinSeconds, fallback: config.leaseDefaultSeconds, max: config.leaseMaxSeconds },
-    caps: capsOf(config),
-    sealSecret: createSecrets(config.secretKeys).seal,
-    nudgeVerification: () => verify.ring(),
-  };
-  const publishing = { topics: store.topics, clock, minIntervalMs, nudgeFetch };
-  return {
-    async acceptSubscription(mode, form, client) {
-      room.assertSpace();
-      await room.admit(() => acceptSubscription(subscribing, mode, form, client));
-    },
-    async acceptPing(form) {
-      room.assertSpace();
-      await acceptPing(publishing, form);
-    },
-  };
-}
-
-function capsOf(config: Config): IntentCaps {
-  return {
-    client: orAny(config.pendingPerClient),
-    pair: pendingPerPair,
-    host: orAny(config.pendingPerHost),
-    subscriptions: orAny(config.subscriptionsPerHost),
-    perMinute: orAny(config.verificationsPerMinute),
-  };
-}
-
-/** In settings 0 is no limit. */
-function orAny(limit: number): number {
-  return limit === 0 ? Infinity : limit;
-}
 
 /** A hub that is told to have little in flight, or may open few files, has little of everything. */
 function shareOf(maxInFlight: number, most: number, of: number): number {
@@ -187,9 +148,12 @@ function createVerification(deps: StageDeps, fetching: Fetching, bell: Bell, onE
   });
 }
 
-/** Validation with the publisher (§5.2): not asked for unless the operator does. */
-function createValidate({ config, address }: StageDeps, fetching: Fetching) {
-  return async (topic: string, signal: AbortSignal): Promise<Validation> => {
+/** Blocks, and validation with the publisher (§5.2), who is not asked unless the operator wants it. */
+function createValidate({ config, address, blocks }: StageDeps, fetching: Fetching) {
+  return async (intent: IntentClaim, signal: AbortSignal): Promise<Validation> => {
+    const { topic } = intent;
+    const blocked = blocks.reasonFor(intent);
+    if (blocked !== undefined) return { kind: "denied", reason: blocked };
     if (config.topicPolicy === "open") return { kind: "accepted" };
     using share = fetching.budget.open(hostOf(topic));
     const request = { url: topic, validators: noValidators, subscribers: 0, share };

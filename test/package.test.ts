@@ -1,3 +1,5 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 
 import { expect, test } from "vitest";
@@ -26,4 +28,11 @@ test("npm ci works everywhere: every package that is named for some platform is 
   );
 
   expect(missing).toEqual([]);
+});
+
+test("tests that fail make npm test fail: the program that starts PostgreSQL leaves the exit code alone", async () => {
+  const server = new URL("support/embedded-server.ts", import.meta.url);
+  const script = `await import(${JSON.stringify(server.href)}); process.exitCode = 3;`;
+  const child = spawn(process.execPath, ["--input-type=module", "--eval", script], { stdio: "ignore" });
+  expect(await once(child, "exit")).toEqual([3, null]);
 });

@@ -12,6 +12,10 @@ commands
   config         print every setting, its value and where it comes from
   migrate-store  --from URL --to URL: move everything from one database, file:… or postgres://…, to another, empty
                  one, and compare the two; no hub may run on either
+  block          KIND VALUE --reason TEXT: refuse what matches and end its subscriptions. KIND: callback-host, callback,
+                 client, topic, publisher (all topics at a host)
+  unblock        KIND VALUE: take that back
+  blocks         list what is blocked
   rotate-key     seal all secrets in the database with the first key of CARILLON_SECRET_KEY
   --help         this text
   --version      the version

@@ -2,6 +2,7 @@ import { SettingsError } from "../config.ts";
 import { nearest } from "../config/nearest.ts";
 import { version } from "../version.ts";
 import { type Command, type Terminal, UnknownCommand } from "./command.ts";
+import { block, blocks, unblock } from "./block.ts";
 import { config } from "./config.ts";
 import { demo } from "./demo.ts";
 import { explainFailure } from "./explain-failure.ts";
@@ -16,6 +17,9 @@ const commands: Readonly<Record<string, Command>> = {
   config,
   "migrate-store": migrateStore,
   "rotate-key": rotateKey,
+  block,
+  unblock,
+  blocks,
 };
 
 /**

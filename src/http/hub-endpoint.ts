@@ -10,7 +10,7 @@ import { queryOf } from "./target.ts";
 /** `client` is whom a request counts for (clients.ts). */
 export type HubSteps = {
   readonly acceptSubscription: (mode: Mode, form: URLSearchParams, client: string) => Promise<void>;
-  readonly acceptPing: (form: URLSearchParams) => Promise<void>;
+  readonly acceptPing: (form: URLSearchParams, client: string) => Promise<void>;
 };
 
 export type HubEndpoint = (request: IncomingMessage, client: string) => Promise<Answer>;
@@ -30,7 +30,7 @@ export function createHubEndpoint(steps: HubSteps): HubEndpoint {
         await steps.acceptSubscription(mode, form, client);
         return { status: 202 };
       case "publish":
-        await steps.acceptPing(form);
+        await steps.acceptPing(form, client);
         return { status: 204 };
       default: {
         const fault = mode ? `hub.mode ${quote(mode)} must be` : "hub.mode is missing; it must be";

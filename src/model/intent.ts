@@ -18,6 +18,8 @@ export type NewIntent = {
   readonly signatureMethod: SignatureMethod | undefined;
   /** Who asked, as its requests are counted. */
   readonly client: string;
+  /** Set when it was denied (§5.2) and the callback has yet to be told. */
+  readonly denial?: string | undefined;
 };
 
 /** What strangers may have wait, by whom and where it leads, and how many subscriptions one host may have. Infinity: any number. */
@@ -40,8 +42,6 @@ export type IntentClaim = NewIntent & {
   readonly startAt: Date;
   /** Tries made before this one that count. */
   readonly attempts: number;
-  /** Set when the request was denied (§5.2) and the callback has yet to be told. */
-  readonly denial: string | undefined;
 };
 
 /** What the callback made of the verification request (§5.3.1). */

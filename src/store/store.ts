@@ -1,6 +1,7 @@
 import type { Figures } from "../model/figures.ts";
 import type { AttemptStore } from "./attempt-store.ts";
 import type { BehindStore } from "./behind-store.ts";
+import type { BlockStore } from "./block-store.ts";
 import type { FanOutStore } from "./fan-out-store.ts";
 import type { HostStore } from "./host-store.ts";
 import type { IntentStore } from "./intent-store.ts";
@@ -26,6 +27,7 @@ export interface Store extends AsyncDisposable {
   readonly hosts: HostStore;
   readonly attempts: AttemptStore;
   readonly secrets: SecretStore;
+  readonly blocks: BlockStore;
 
   /**
    * How long a delivery is claimed, in milliseconds from when that was asked for. A checkpoint that keeps a chunk begins its

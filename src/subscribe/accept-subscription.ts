@@ -32,7 +32,7 @@ export async function acceptSubscription(
   client: string,
 ): Promise<void> {
   const request = parseSubscription(mode, form);
-  refuseByPolicy(request, deps.policy);
+  refuseByPolicy(request, client, deps.policy);
   const pair = { topic: topicIdentity(request.topic), callback: request.callbackAsAsked };
   const full = await deps.intents.addIntent(
     {

@@ -1,4 +1,6 @@
 import { HubError } from "../errors.ts";
+import type { Blockable } from "../model/block.ts";
+import { topicIdentity } from "../model/http-url.ts";
 import { quote, quoteCallback } from "../model/quote.ts";
 import { passesLists } from "../model/url-pattern.ts";
 import type { SubscriptionRequest } from "./parse-subscription.ts";
@@ -9,6 +11,8 @@ export type SubscriptionPolicy = {
   readonly topicAllow: readonly string[];
   readonly topicDeny: readonly string[];
   readonly callbackDeny: readonly string[];
+  /** Why the operator has blocked this, if so. */
+  readonly reasonForBlock: (asked: Blockable) => string | undefined;
   /** Whether a URL leads to this hub itself. */
   readonly isOwnAddress: (url: URL) => boolean;
   /** The address guard: a clause that says why this URL may not be asked, if so. */
@@ -19,15 +23,24 @@ export type SubscriptionPolicy = {
  * Refuses what policy forbids, before anything is stored. Unsubscribing is never refused by a list: who is subscribed
  * must be able to leave. Throws `policy_forbidden`, or `address_forbidden` where the address guard says no.
  */
-export function refuseByPolicy(request: SubscriptionRequest, policy: SubscriptionPolicy): void {
+export function refuseByPolicy(request: SubscriptionRequest, client: string, policy: SubscriptionPolicy): void {
   refuseAddress(`hub.topic ${quote(request.topicAsAsked)}`, request.topic, policy);
   refuseAddress(`hub.callback ${quoteCallback(request.callbackAsAsked)}`, request.callback, policy);
   if (request.mode === "unsubscribe") return;
   refuseTopic(request, policy);
+  refuseBlocked(request, client, policy);
   if (!passesLists(request.callback, [], policy.callbackDeny)) {
     const asked = quoteCallback(request.callbackAsAsked);
     throw new HubError("policy_forbidden", `hub.callback ${asked} is not a callback this hub delivers to`);
   }
+}
+
+function refuseBlocked(request: SubscriptionRequest, client: string, { reasonForBlock }: SubscriptionPolicy): void {
+  const { topic, topicAsAsked, callbackAsAsked: callback } = request;
+  const reason = reasonForBlock({ topic: topicIdentity(topic), callback, client });
+  if (reason === undefined) return;
+  const asked = `hub.topic ${quote(topicAsAsked)} with hub.callback ${quoteCallback(callback)}`;
+  throw new HubError("policy_forbidden", `${asked} is blocked: ${reason}`);
 }
 
 function refuseTopic(

@@ -23,8 +23,8 @@ type Unanswered = Extract<VerificationAnswer, { readonly kind: "unavailable" | "
 export type VerifyDeps = {
   readonly outbound: Outbound;
   readonly clock: Clock;
-  /** Validation with the publisher; only subscriptions are validated (§5). */
-  readonly validate: (topic: string, signal: AbortSignal) => Promise<Validation>;
+  /** Only subscriptions are validated (§5). */
+  readonly validate: (intent: IntentClaim, signal: AbortSignal) => Promise<Validation>;
 };
 
 /**
@@ -43,7 +43,7 @@ export async function verifyIntent(
 async function decide(deps: VerifyDeps, intent: IntentClaim, signal: AbortSignal): Promise<IntentDecision> {
   if (intent.denial !== undefined) return tellDenial(deps, intent, intent.denial, signal);
   if (intent.mode === "subscribe") {
-    const validation = await deps.validate(intent.topic, signal);
+    const validation = await deps.validate(intent, signal);
     if (validation.kind === "denied") return { next: "deny", reason: validation.reason };
     if (validation.kind !== "accepted") return postpone(intent, validation, deps.clock.now());
   }

@@ -42,7 +42,7 @@ afterAll(async () => {
 });
 
 const empty =
-  "TRUNCATE topics, intents, subscriptions, publications, fan_outs, chunks, behind, quotas, hosts, attempts, secret_keys, pulse";
+  "TRUNCATE topics, intents, subscriptions, publications, fan_outs, chunks, behind, quotas, hosts, attempts, blocks, secret_keys, pulse";
 
 /** All claims are over, and somebody else has had them since. */
 const voidClaims = `

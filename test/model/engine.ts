@@ -8,6 +8,7 @@ import { pino } from "pino";
 import { type Config, loadConfig } from "../../src/config.ts";
 import { createHubAddress } from "../../src/hub-address.ts";
 import { createPost } from "../../src/distribute/post.ts";
+import { Blocks } from "../../src/blocks.ts";
 import { createRoom } from "../../src/room.ts";
 import { createStages, type Stages } from "../../src/stages.ts";
 import type { Log } from "../../src/log.ts";
@@ -194,6 +195,7 @@ async function begin(file: string, gate: Gate, { ledger, peers, config, clock: w
     post: createPost(peers.posterOf(gate, clock, cut.signal), headers, secrets.open),
     address: createHubAddress("http://hub.example/", [{ host: "127.0.0.1", port: 8080 }]),
     knownHosts,
+    blocks: new Blocks(),
     room: createRoom(store, { maxBytes: undefined, mostPending: 100_000 }),
     signals: { stopping: stopping.signal, cut: cut.signal },
   });

@@ -166,6 +166,7 @@ export function observeStore(store: Store, gate: Gate, ledger: Ledger, clock: Cl
       newest: (...args) => ask(() => attempts.newest(...args)),
       trim: (...args) => ask(() => attempts.trim(...args)),
     },
+    blocks: store.blocks,
     figures: () => ask(() => store.figures()),
     leaseMs: store.leaseMs,
     listen: (onNews) => store.listen(onNews),

@@ -90,7 +90,7 @@ async function setScene(ledger: Ledger, limits: Limits, start: Image): Promise<S
     },
     ping(topic, isNew) {
       ledger.pings.served.set(topic, (ledger.pings.served.get(topic) ?? 0) + Number(isNew));
-      void unlessUnavailable(engine.hub.acceptPing(new URLSearchParams({ "hub.url": topic })));
+      void unlessUnavailable(engine.hub.acceptPing(new URLSearchParams({ "hub.url": topic }), "203.0.113.7"));
     },
     async haunt() {
       const { chunks, catchUps } = ledger.ghosts;

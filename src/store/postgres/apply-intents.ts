@@ -36,16 +36,16 @@ const findExisting = sql(
     ORDER BY s.id FOR UPDATE OF s`,
 );
 const renew = sql(
-  `UPDATE subscriptions s SET secret = r.secret, signature_method = r.signature_method, verified_at = r.verified_at,
+  `UPDATE subscriptions s SET secret = r.secret, client = r.client, signature_method = r.signature_method, verified_at = r.verified_at,
           expires_at = r.expires_at, generation = generation + 1
-     FROM unnest($1::bigint[], $2::bytea[], $3::text[], $4::bigint[], $5::bigint[])
-          r(id, secret, signature_method, verified_at, expires_at)
+     FROM unnest($1::bigint[], $2::bytea[], $3::text[], $4::text[], $5::bigint[], $6::bigint[])
+          r(id, secret, client, signature_method, verified_at, expires_at)
     WHERE s.id = r.id`,
 );
 const create = sql(
   `WITH created AS (
-     INSERT INTO subscriptions (topic_id, first_seq, callback, secret, signature_method, verified_at, expires_at)
-     SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bytea[], $5::text[], $6::bigint[], $7::bigint[])
+     INSERT INTO subscriptions (topic_id, first_seq, callback, secret, client, signature_method, verified_at, expires_at)
+     SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bytea[], $5::text[], $6::text[], $7::bigint[], $8::bigint[])
      RETURNING topic_id),
    counts AS (SELECT topic_id, count(*) AS created FROM created GROUP BY topic_id)
    UPDATE topics t SET subscribers = subscribers + c.created FROM counts c WHERE t.id = c.topic_id`,
@@ -146,6 +146,7 @@ function isLapsed({ existing, now }: Matched): boolean {
 function toTerms(applied: readonly Applied[]): readonly unknown[] {
   return [
     applied.map(({ intent }) => toBytes(intent.secret)),
+    applied.map(({ intent }) => intent.client),
     applied.map(({ intent }) => intent.signatureMethod ?? null),
     applied.map(({ verifiedAt }) => verifiedAt.getTime()),
     applied.map(({ intent, verifiedAt }) => verifiedAt.getTime() + intent.leaseSeconds * 1000),

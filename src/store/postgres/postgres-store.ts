@@ -2,6 +2,7 @@ import type { Store } from "../store.ts";
 import { createAttempts } from "./attempts.ts";
 import { createBehind } from "./behind.ts";
 import { openDatabase, type PostgresOptions } from "./database.ts";
+import { createBlocks } from "./blocks.ts";
 import { createFanOuts } from "./fan-outs.ts";
 import { createFigures } from "./figures.ts";
 import { createHosts } from "./hosts.ts";
@@ -31,6 +32,7 @@ export async function openPostgresStore(url: string, options: PostgresOptions): 
     hosts: createHosts(db),
     attempts: createAttempts(db),
     secrets: createSecrets(db),
+    blocks: createBlocks(db),
     figures: createFigures(db),
     leaseMs: db.leaseMs,
     listen: db.listen,

@@ -1,4 +1,5 @@
-import { index, integer, pgTable, text } from "drizzle-orm/pg-core";
+import { sql } from "drizzle-orm";
+import { boolean, index, integer, pgTable, text, uniqueIndex } from "drizzle-orm/pg-core";
 
 import { at, big, id, plain } from "./columns.ts";
 
@@ -37,6 +38,21 @@ export const attempts = pgTable(
 
 /** Keys that secrets may be sealed with: a hub that lacks one of them does not start. */
 export const secretKeys = pgTable("secret_keys", { id: text("id").primaryKey() });
+
+/** What the operator does not serve any more. */
+export const blocks = pgTable(
+  "blocks",
+  {
+    id: id(),
+    kind: text("kind", { enum: ["callback-host", "callback", "client", "topic", "publisher"] }).notNull(),
+    value: text("value").notNull(),
+    reason: text("reason").notNull(),
+    createdAt: at("created_at").notNull(),
+    /** No subscription is left that it matches. */
+    swept: boolean("swept").notNull().default(false),
+  },
+  (t) => [uniqueIndex("blocks_value").on(t.kind, sql`md5(value)`)],
+);
 
 /** One row, written to prove that the database still takes writes. */
 export const pulse = pgTable("pulse", {

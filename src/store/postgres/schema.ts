@@ -106,6 +106,8 @@ export const subscriptions = pgTable(
     callback: text("callback").notNull(),
     secret: bytes("secret"),
     signatureMethod: text("signature_method"),
+    /** Who asked for it last. */
+    client: text("client"),
     /** Counts renewals. */
     generation: integer("generation").notNull().default(0),
     firstSeq: big("first_seq").notNull(),

@@ -43,6 +43,7 @@ export function isSameRequest(row: IntentRow, intent: NewIntent, isSameSecret: I
   return (
     row.owner === null &&
     row.denial === null &&
+    intent.denial === undefined &&
     row.mode === intent.mode &&
     row.topic_as_asked === intent.topicAsAsked &&
     row.lease_seconds === intent.leaseSeconds &&

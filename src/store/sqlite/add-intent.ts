@@ -24,9 +24,9 @@ export function createAddIntent(
   );
   const insert = connection.prepare(
     `INSERT INTO intents (mode, topic, topic_as_asked, callback, host, client, secret, lease_seconds, verify_token,
-                          signature_method, start_at, due_at)
+                          signature_method, start_at, due_at, denial)
      VALUES (@mode, @topic, @topicAsAsked, @callback, @host, @client, @secret, @leaseSeconds, @verifyToken,
-             @signatureMethod, @startAt, @dueAt)`,
+             @signatureMethod, @startAt, @dueAt, @denial)`,
   );
 
   return (intent, date, caps = noCaps) => {
@@ -41,10 +41,10 @@ export function createAddIntent(
     const countOfPair = () => (before === undefined ? 0 : (ofPair.get({ topic, callback, client })?.count ?? 0));
     const full = findFull(mode, caps, { ...counted, ofPair: countOfPair, isSubscribed: isKnown });
     if (full !== undefined) return full;
-    const { secret = null, verifyToken = null, signatureMethod = null } = intent;
+    const { secret = null, verifyToken = null, signatureMethod = null, denial = null } = intent;
     const startAt = startOf(date, counted.client, caps);
     const dueAt = before === undefined ? startAt : null;
-    insert.run({ ...intent, secret, verifyToken, signatureMethod, host, startAt, dueAt });
+    insert.run({ ...intent, secret, verifyToken, signatureMethod, denial, host, startAt, dueAt });
     quotas.add(names.client, { pending: 1 });
     quotas.add(names.host, { pending: 1 });
     return undefined;

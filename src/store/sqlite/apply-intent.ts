@@ -19,7 +19,7 @@ export function createApplyIntent(db: Database): {
       WHERE s.callback = +@callback AND t.url = +@topic`,
   );
   const renew = db.connection.prepare(
-    `UPDATE subscriptions SET secret = @secret, signature_method = @signatureMethod, verified_at = @verifiedAt,
+    `UPDATE subscriptions SET secret = @secret, client = @client, signature_method = @signatureMethod, verified_at = @verifiedAt,
             expires_at = @expiresAt, generation = generation + 1 WHERE id = @id`,
   );
   const create = createCreate(db);
@@ -54,6 +54,7 @@ type Terms = ReturnType<typeof toTerms>;
 function toTerms(intent: NewIntent, verifiedAt: Date) {
   return {
     secret: intent.secret ?? null,
+    client: intent.client,
     signatureMethod: intent.signatureMethod ?? null,
     verifiedAt: verifiedAt.getTime(),
     expiresAt: verifiedAt.getTime() + intent.leaseSeconds * 1000,
@@ -69,8 +70,8 @@ function createCreate({ connection, quotas }: Database) {
     "UPDATE topics SET subscribers = subscribers + 1 WHERE url = ? RETURNING id, last_seq",
   );
   const insert = connection.prepare(
-    `INSERT INTO subscriptions (topic_id, callback, secret, signature_method, first_seq, verified_at, expires_at)
-     VALUES (@topicId, @callback, @secret, @signatureMethod, @firstSeq, @verifiedAt, @expiresAt)`,
+    `INSERT INTO subscriptions (topic_id, callback, secret, client, signature_method, first_seq, verified_at, expires_at)
+     VALUES (@topicId, @callback, @secret, @client, @signatureMethod, @firstSeq, @verifiedAt, @expiresAt)`,
   );
 
   return ({ topic, callback }: NewIntent, terms: Terms): void => {

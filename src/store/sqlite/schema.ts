@@ -93,6 +93,8 @@ export const subscriptions = sqliteTable(
     callback: text("callback").notNull(),
     secret: text("secret"),
     signatureMethod: text("signature_method"),
+    /** Who asked for it last. */
+    client: text("client"),
     /** Counts renewals. */
     generation: integer("generation").notNull().default(0),
     firstSeq: integer("first_seq").notNull(),
@@ -258,6 +260,21 @@ export const attempts = sqliteTable(
 
 /** Keys that secrets may be sealed with: a hub that lacks one of them does not start. */
 export const secretKeys = sqliteTable("secret_keys", { id: text("id").primaryKey() });
+
+/** What the operator does not serve any more. */
+export const blocks = sqliteTable(
+  "blocks",
+  {
+    id: integer("id").primaryKey({ autoIncrement: true }),
+    kind: text("kind", { enum: ["callback-host", "callback", "client", "topic", "publisher"] }).notNull(),
+    value: text("value").notNull(),
+    reason: text("reason").notNull(),
+    createdAt: at("created_at").notNull(),
+    /** No subscription is left that it matches. */
+    swept: integer("swept").notNull().default(0),
+  },
+  (t) => [uniqueIndex("blocks_value").on(t.kind, t.value)],
+);
 
 /** One row, written to prove that the disk still takes writes. */
 export const pulse = sqliteTable("pulse", {

@@ -2,6 +2,7 @@ import type { Store } from "../store.ts";
 import { createAttempts } from "./attempts.ts";
 import { createBehind } from "./behind.ts";
 import { openDatabase, type SqliteOptions } from "./database.ts";
+import { createBlocks } from "./blocks.ts";
 import { createFanOuts } from "./fan-outs.ts";
 import { createFigures } from "./figures.ts";
 import { read } from "./group-commit.ts";
@@ -33,6 +34,7 @@ export function openSqliteStore(file: string, migrationsFolder: string, options:
     hosts: createHosts(db),
     attempts: createAttempts(db),
     secrets: createSecrets(db),
+    blocks: createBlocks(db, options.isSameSecret),
     figures: createFigures(db),
     leaseMs: Infinity,
     listen() {},

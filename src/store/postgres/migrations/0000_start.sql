@@ -82,6 +82,7 @@ CREATE TABLE "subscriptions" (
 	"callback" text NOT NULL,
 	"secret" "bytea",
 	"signature_method" text,
+	"client" text,
 	"generation" integer DEFAULT 0 NOT NULL,
 	"first_seq" bigint NOT NULL,
 	"verified_at" bigint NOT NULL,
@@ -119,6 +120,15 @@ CREATE TABLE "attempts" (
 	"status" integer,
 	"reason" text,
 	"duration_ms" integer NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "blocks" (
+	"id" bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY (sequence name "blocks_id_seq" INCREMENT BY 1 MINVALUE 1 MAXVALUE 9223372036854775807 START WITH 1 CACHE 1),
+	"kind" text NOT NULL,
+	"value" text NOT NULL,
+	"reason" text NOT NULL,
+	"created_at" bigint NOT NULL,
+	"swept" boolean DEFAULT false NOT NULL
 );
 --> statement-breakpoint
 CREATE TABLE "hosts" (
@@ -174,4 +184,5 @@ CREATE INDEX "topics_waiting" ON "topics" USING btree ("host","fetch_due_at","id
 CREATE INDEX "topics_due" ON "topics" USING btree ("fetch_due_at","host") WHERE fetch_owner is null and fetch_due_at is not null and subscribers > 0;--> statement-breakpoint
 CREATE INDEX "topics_idle" ON "topics" USING btree ("id") WHERE subscribers = 0;--> statement-breakpoint
 CREATE INDEX "attempts_topic" ON "attempts" USING btree ("topic_id","id");--> statement-breakpoint
-CREATE INDEX "attempts_at" ON "attempts" USING btree ("at");
+CREATE INDEX "attempts_at" ON "attempts" USING btree ("at");--> statement-breakpoint
+CREATE UNIQUE INDEX "blocks_value" ON "blocks" USING btree ("kind",md5(value));

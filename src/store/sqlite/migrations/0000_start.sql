@@ -33,6 +33,16 @@ CREATE INDEX `behind_waiting` ON `behind` (`origin`,`due_at`) WHERE owner is nul
 CREATE INDEX `behind_settled` ON `behind` (`due_at`) WHERE owner is null and next > newest;--> statement-breakpoint
 CREATE INDEX `behind_hastened` ON `behind` (`origin`,`hastened_by`) WHERE owner is null and hastened_by > 0;--> statement-breakpoint
 CREATE INDEX `behind_topic` ON `behind` (`topic_id`,`next`);--> statement-breakpoint
+CREATE TABLE `blocks` (
+	`id` integer PRIMARY KEY AUTOINCREMENT NOT NULL,
+	`kind` text NOT NULL,
+	`value` text NOT NULL,
+	`reason` text NOT NULL,
+	`created_at` integer NOT NULL,
+	`swept` integer DEFAULT 0 NOT NULL
+);
+--> statement-breakpoint
+CREATE UNIQUE INDEX `blocks_value` ON `blocks` (`kind`,`value`);--> statement-breakpoint
 CREATE TABLE `chunks` (
 	`id` integer PRIMARY KEY AUTOINCREMENT NOT NULL,
 	`topic_id` integer NOT NULL,
@@ -130,6 +140,7 @@ CREATE TABLE `subscriptions` (
 	`callback` text NOT NULL,
 	`secret` text,
 	`signature_method` text,
+	`client` text,
 	`generation` integer DEFAULT 0 NOT NULL,
 	`first_seq` integer NOT NULL,
 	`verified_at` integer NOT NULL,

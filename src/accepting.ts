@@ -1,0 +1,80 @@
+import type { Blocks } from "./blocks.ts";
+import type { Config } from "./config.ts";
+import { HubError } from "./errors.ts";
+import type { HubSteps } from "./http/hub-endpoint.ts";
+import type { Blockable } from "./model/block.ts";
+import type { IntentCaps } from "./model/intent.ts";
+import { createReachGuard } from "./outbound/reach.ts";
+import { acceptPing } from "./publish/accept-ping.ts";
+import { createSecrets } from "./secrets.ts";
+import type { StageDeps } from "./stages.ts";
+import { acceptSubscription } from "./subscribe/accept-subscription.ts";
+
+/** Requests of one client for one topic and callback that wait: each is verified in turn, before any that comes later. */
+const pendingPerPair = 8;
+
+export type AcceptingDeps = Pick<StageDeps, "config" | "clock" | "store" | "address" | "room" | "blocks">;
+
+export type Nudges = {
+  readonly minIntervalMs: number;
+  readonly nudgeFetch: () => void;
+  readonly nudgeVerification: () => void;
+};
+
+/** What the hub does with what is POSTed to it. */
+export function createHubSteps(
+  deps: AcceptingDeps,
+  { minIntervalMs, nudgeFetch, nudgeVerification }: Nudges,
+): HubSteps {
+  const { config, clock, store, address, room, blocks } = deps;
+  const guard = createReachGuard({ ...config, clock });
+  const { topicAllow, topicDeny, callbackDeny } = config;
+  const subscribing = {
+    intents: store.intents,
+    clock,
+    policy: {
+      topicAllow,
+      topicDeny,
+      callbackDeny,
+      isOwnAddress: address.contains,
+      refuseAddress: guard.refuseUrl,
+      reasonForBlock: (asked: Blockable) => blocks.reasonFor(asked),
+    },
+    leases: { min: config.leaseMinSeconds, fallback: config.leaseDefaultSeconds, max: config.leaseMaxSeconds },
+    caps: capsOf(config),
+    sealSecret: createSecrets(config.secretKeys).seal,
+    nudgeVerification,
+  };
+  const publishing = { topics: store.topics, clock, minIntervalMs, nudgeFetch };
+  return {
+    async acceptSubscription(mode, form, client) {
+      room.assertSpace();
+      await room.admit(() => acceptSubscription(subscribing, mode, form, client));
+    },
+    async acceptPing(form, client) {
+      refuseClient(blocks, client);
+      room.assertSpace();
+      await acceptPing(publishing, form);
+    },
+  };
+}
+
+function refuseClient(blocks: Blocks, client: string): void {
+  const reason = blocks.ofClient(client);
+  if (reason !== undefined) throw new HubError("policy_forbidden", `${client} is blocked: ${reason}`);
+}
+
+export function capsOf(config: Config): IntentCaps {
+  return {
+    client: orAny(config.pendingPerClient),
+    pair: pendingPerPair,
+    host: orAny(config.pendingPerHost),
+    subscriptions: orAny(config.subscriptionsPerHost),
+    perMinute: orAny(config.verificationsPerMinute),
+  };
+}
+
+/** In settings 0 is no limit. */
+function orAny(limit: number): number {
+  return limit === 0 ? Infinity : limit;
+}

@@ -1,0 +1,265 @@
+import { mkdtemp } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { describe, expect, test } from "vitest";
+
+import { Blocks, readBlockValue } from "../src/blocks.ts";
+import { run } from "../src/cli/run.ts";
+import { openSqliteStore } from "../src/store/sqlite/sqlite-store.ts";
+import { type BlockKind } from "../src/model/block.ts";
+import { migrationsOf } from "../src/open-store.ts";
+import { subscribeAll } from "./support/crowd.ts";
+import { openPublisher, type Publisher } from "./support/publisher.ts";
+import { openSubscriber, parameters, type Subscriber } from "./support/subscriber.ts";
+import { openTestDatabase } from "./support/test-database.ts";
+import { openTestHub, type TestHub } from "./support/test-hub.ts";
+
+const minuteMs = 60_000;
+const soonMs = 5000;
+const reason = "its owner did not ask for this";
+
+describe("what a value may be", () => {
+  test.each([
+    ["callback-host", "Example.COM.", "example.com"],
+    ["callback-host", "*.Example.com", "*.example.com"],
+    ["callback-host", "192.0.2.7", "192.0.2.7"],
+    ["callback-host", "2001:DB8::1", "[2001:db8::1]"],
+    ["publisher", "bücher.example", "xn--bcher-kva.example"],
+    ["callback", "https://Example.com./%63b?x=1", "https://example.com/cb?x=1"],
+    ["topic", "HTTPS://example.com/%7Efeed", "https://example.com/~feed"],
+    ["client", "192.0.2.7", "192.0.2.7/32"],
+    ["client", "192.0.2.0/24", "192.0.2.0/24"],
+    ["client", "2001:db8::1", "2001:db8::1/64"],
+    ["client", "::ffff:192.0.2.7", "192.0.2.7/32"],
+  ] as const)("%s %s is kept as %s", (kind, text, value) => {
+    expect(readBlockValue(kind, text)).toEqual({ value });
+  });
+
+  test.each([
+    ["callback-host", "https://example.com/"],
+    ["callback-host", "a b"],
+    ["callback-host", ""],
+    ["publisher", "example.com:80"],
+    ["publisher", "user@example.com"],
+    ["callback", "example.com/cb"],
+    ["topic", "ftp://example.com/"],
+    ["topic", "https://example.com/#x"],
+    ["client", "example.com"],
+    ["client", "192.0.2.0/33"],
+  ] as const)("%s %s is refused", (kind, text) => {
+    expect(readBlockValue(kind, text)).toHaveProperty("rule");
+  });
+});
+
+describe("what blocks match", () => {
+  const asked = {
+    topic: "https://blog.example/feed",
+    callback: "https://a.b.reader.example/cb?x",
+    client: "192.0.2.7",
+  };
+  test.each([
+    ["callback-host", "a.b.reader.example", true],
+    ["callback-host", "*.reader.example", true],
+    ["callback-host", "*.b.reader.example", true],
+    ["callback-host", "reader.example", false],
+    ["callback-host", "*.a.b.reader.example", false],
+    ["callback-host", "blog.example", false],
+    ["callback", "https://a.b.reader.example/cb?x", true],
+    ["callback", "https://a.b.reader.example./%63b?x", true],
+    ["callback", "https://a.b.reader.example/cb", false],
+    ["topic", "https://blog.example/feed", true],
+    ["topic", "https://blog.example/feed/2", false],
+    ["publisher", "blog.example", true],
+    ["publisher", "*.example", true],
+    ["publisher", "reader.example", false],
+    ["client", "192.0.2.7", true],
+    ["client", "192.0.2.0/24", true],
+    ["client", "192.0.2.8", false],
+  ] as const)("%s %s: %s", (kind, text, matches) => {
+    expect(blocksOf(kind, text).reasonFor(asked)).toBe(matches ? reason : undefined);
+  });
+
+  test("a client of IPv6 is the /64 that it counts as, and one that is not known matches nothing", () => {
+    const blocks = blocksOf("client", "2001:db8::1");
+    expect(blocks.reasonFor({ ...asked, client: "2001:db8:0:0::/64" })).toBe(reason);
+    expect(blocks.reasonFor({ ...asked, client: "2001:db8:0:1::/64" })).toBe(undefined);
+    expect(blocks.reasonFor({ ...asked, client: undefined })).toBe(undefined);
+  });
+});
+
+describe.each(["file", "postgres"] as const)("carillon block, beside a hub on %s", (kind) => {
+  test.each([
+    ["callback", ({ subscriber }: Scene) => subscriber.callback("/bad")],
+    ["callback-host", ({ subscriber }: Scene) => new URL(subscriber.callback()).hostname],
+    ["topic", ({ topic }: Scene) => topic],
+    ["publisher", ({ topic }: Scene) => new URL(topic).hostname],
+    ["client", () => "127.0.0.0/8"],
+  ] as const)("%s: ends what it matches with a notice, and refuses it until it is undone", async (what, valueOf) => {
+    await using scene = await openScene(kind);
+    const { hub, publisher, subscriber, topic } = scene;
+    await hub.subscribe(topic, subscriber.callback("/bad"));
+    await hub.post({
+      "hub.mode": "subscribe",
+      "hub.topic": topic,
+      "hub.callback": subscriber.callback("/bad?pending"),
+    });
+    const value = valueOf(scene);
+    expect(await scene.carillon("block", what, value, "--reason", reason)).toMatchObject({ code: 0 });
+    await hub.pass(soonMs);
+
+    const notices = subscriber.verifications.map(parameters).filter((query) => query.get("hub.mode") === "denied");
+    expect(notices.map((query) => [query.get("hub.topic"), query.get("hub.reason")])).toContainEqual([topic, reason]);
+    expect(await hub.store.subscriptions.find(topic, subscriber.callback("/bad"))).toBe(undefined);
+    publisher.serve("/feed", { body: "two" });
+    await hub.post({ "hub.mode": "publish", "hub.url": topic });
+    await hub.drain();
+    expect(subscriber.deliveries.filter(({ target }) => target === "/bad")).toEqual([]);
+    const refused = await ask(scene);
+    expect([refused.status, await refused.text()]).toEqual([403, expect.stringContaining(reason)]);
+    expect((await ask(scene, "unsubscribe")).status).toBe(202);
+    await hub.restart();
+    expect((await ask(scene)).status).toBe(403);
+
+    expect((await scene.carillon("blocks")).out).toEqual([
+      expect.stringMatching(new RegExp(`Z  ${what} .*  ${reason}$`)),
+    ]);
+    expect(await scene.carillon("unblock", what, value)).toMatchObject({ code: 0 });
+    expect((await scene.carillon("blocks")).out).toEqual(["nothing is blocked"]);
+    await hub.pass(soonMs);
+    expect((await ask(scene)).status).toBe(202);
+    await hub.drain();
+    publisher.serve("/feed", { body: "three" });
+    await hub.publish(topic);
+    expect(subscriber.deliveries.filter(({ target }) => target === "/bad")).toHaveLength(1);
+  });
+
+  test("all others stay, also where there are more than one look takes in", async () => {
+    await using scene = await openScene(kind);
+    const { hub, subscriber, topic, publisher } = scene;
+    const callbacks = Array.from({ length: 1100 }, (_, i) => subscriber.callback(`/${i}`));
+    await subscribeAll(hub, topic, callbacks);
+    for (const path of ["/0", "/700", "/1099"])
+      await scene.carillon("block", "callback", subscriber.callback(path), "--reason", reason);
+    await hub.pass(soonMs);
+    publisher.serve("/feed", { body: "two" });
+    await hub.publish(topic);
+    expect(subscriber.deliveries).toHaveLength(1097);
+    expect((await hub.store.figures()).subscriptions).toBe(1097);
+  });
+
+  test("what was being verified while it was blocked ends a minute later", async () => {
+    await using scene = await openScene(kind);
+    const { hub, subscriber, topic } = scene;
+    await scene.carillon("block", "callback", subscriber.callback("/bad"), "--reason", reason);
+    await hub.pass(soonMs);
+    // As another node does that has not heard of it.
+    const { intents } = hub.store;
+    await intents.addIntent(intentOf(topic, subscriber.callback("/bad")), hub.clock.now());
+    const [claim] = await intents.claimIntents(1, 1, hub.clock.now());
+    if (claim === undefined) throw new Error("it was added");
+    await intents.settleIntent(claim, { next: "apply", verifiedAt: hub.clock.now() }, hub.clock.now());
+    expect(await hub.store.subscriptions.find(topic, subscriber.callback("/bad"))).not.toBe(undefined);
+    await hub.pass(minuteMs);
+    expect(await hub.store.subscriptions.find(topic, subscriber.callback("/bad"))).toBe(undefined);
+    expect((await hub.store.blocks.list()).map(({ isSwept }) => isSwept)).toEqual([true]);
+  });
+});
+
+test("nothing is delivered to who is blocked before the subscription has ended", async () => {
+  await using scene = await openScene("file");
+  const { hub, subscriber, topic, publisher } = scene;
+  await hub.subscribe(topic, subscriber.callback("/bad"));
+  const unblocked = blocksOf("callback", subscriber.callback("/other"));
+  expect(unblocked.ofCallback(subscriber.callback("/bad"))).toBe(undefined);
+  await scene.carillon("block", "callback", subscriber.callback("/bad"), "--reason", reason);
+  publisher.serve("/feed", { body: "two" });
+  await hub.post({ "hub.mode": "publish", "hub.url": topic });
+  await hub.pass(soonMs);
+  expect((await hub.store.figures()).behind).toBe(0);
+});
+
+test.each([
+  [["block"], "needs a kind"],
+  [
+    ["block", "host", "a.example", "--reason", "x"],
+    '"host" is not one of callback-host, callback, client, topic, publisher',
+  ],
+  [["block", "callback", "a.example", "--reason", "x"], 'callback is "a.example": it must be an absolute http(s) URL'],
+  [["block", "callback", "https://a.example/cb"], "--reason is missing"],
+  [["block", "callback", "https://a.example/cb", "more", "--reason", "x"], '"more" is not expected'],
+  [["block", "client", "1.2.3.4", "--reason", "x", "--colour", "red"], "--colour is not a setting"],
+])("%j is refused in words", async (words, said) => {
+  const { code, complaint } = await carillon(words, "file:nowhere/c.db");
+  expect([code, complaint]).toEqual([2, expect.stringContaining(said)]);
+});
+
+test("what is not blocked cannot be unblocked, and a database that is not there is none", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "carillon-test-"));
+  const url = `file:${join(folder, "c.db")}`;
+  const missing = await carillon(["blocks"], url);
+  expect(missing.code).toBe(1);
+  expect(missing.complaint).toContain("does not exist");
+  await openSqliteStore(join(folder, "c.db"), migrationsOf("sqlite"))[Symbol.asyncDispose]();
+  const undone = await carillon(["unblock", "client", "192.0.2.1"], url);
+  expect(undone.code).toBe(1);
+  expect(undone.complaint).toContain("192.0.2.1/32 is not blocked");
+});
+
+type Scene = AsyncDisposable & {
+  readonly hub: TestHub;
+  readonly publisher: Publisher;
+  readonly subscriber: Subscriber;
+  readonly topic: string;
+  carillon(...words: readonly string[]): ReturnType<typeof carillon>;
+};
+
+async function openScene(kind: "file" | "postgres"): Promise<Scene> {
+  await using stack = new AsyncDisposableStack();
+  const database = kind === "postgres" ? stack.use(await openTestDatabase()) : undefined;
+  const hub = stack.use(await openTestHub({ now: new Date(), ...(database && { database }) }));
+  const publisher = stack.use(await openPublisher());
+  const subscriber = stack.use(await openSubscriber());
+  publisher.serve("/feed", { body: "one" });
+  const opened = stack.move();
+  return {
+    hub,
+    publisher,
+    subscriber,
+    topic: publisher.topic("/feed"),
+    carillon: (...words) => carillon(words, database?.url ?? `file:${hub.file}`),
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
+  };
+}
+
+/** The command line. */
+async function carillon(words: readonly string[], url: string) {
+  const out: string[] = [];
+  let complaint = "";
+  const terminal = {
+    env: { CARILLON_DATABASE_URL: url },
+    print: (line: string) => out.push(line),
+    stopped: new AbortController().signal,
+  };
+  const code = await run(words, terminal, (text) => {
+    complaint = text;
+  });
+  return { code, out, complaint };
+}
+
+function ask({ hub, topic, subscriber }: Scene, mode = "subscribe"): Promise<Response> {
+  return hub.post({ "hub.mode": mode, "hub.topic": topic, "hub.callback": subscriber.callback("/bad") });
+}
+
+function blocksOf(kind: BlockKind, text: string): Blocks {
+  const read = readBlockValue(kind, text);
+  if ("rule" in read) throw new Error(read.rule);
+  const blocks = new Blocks();
+  blocks.load([{ id: 1, kind, value: read.value, reason, createdAt: new Date(), isSwept: false }]);
+  return blocks;
+}
+
+function intentOf(topic: string, callback: string) {
+  const rest = { secret: undefined, leaseSeconds: 864_000, verifyToken: undefined, signatureMethod: undefined };
+  return { mode: "subscribe", topic, topicAsAsked: topic, callback, client: "", ...rest } as const;
+}
