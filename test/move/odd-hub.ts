@@ -112,7 +112,7 @@ export async function readDatabase(connection: pg.Client): Promise<Contents> {
     contents[table] = inOrder(rows.map((row) => toSqliteRow(table, row)));
   }
   const counts: SqliteRow[] = [];
-  for (const name of ["attempts", "chunks", "intents", "subscriptions", "topics"]) {
+  for (const name of ["attempts", "blocks", "chunks", "intents", "subscriptions", "topics"]) {
     const { rows } = await connection.query<{ readonly seq: number }>(
       `SELECT last_value::int AS seq FROM ${name}_id_seq`,
     );
