@@ -122,6 +122,31 @@ describe.each(places)("$kind: secrets at rest", ({ open: openPlace }) => {
     expect(peers.received("three")).toEqual(["/1", "/2", "/3", "/4"]);
   });
 
+  test("what is written behind the back of rotate-key is met by another pass of it", async () => {
+    await using place = await openPlace();
+    await using peers = await openPeers();
+    await using hub = await open(place, [a]);
+    for (const path of ["/1", "/2"]) await peers.subscribe(hub, path);
+    await hub.restart({ SECRET_KEY: `${b},${a}` });
+    const { secrets: store } = hub.store;
+    const keys = createSecrets([b, a].map((key) => createSecretKey(key, "hex")));
+    let isLate = false;
+    const disturbed: typeof store = {
+      ...store,
+      async changeSecrets(table, changes) {
+        const count = await store.changeSecrets(table, changes);
+        if (!isLate) await place.run("UPDATE subscriptions SET secret = 'secret of /1' WHERE callback LIKE '%/1'");
+        isLate = true;
+        return count;
+      },
+    };
+    const options = { signal: new AbortController().signal, isAlone: false };
+    expect(await rotateSecrets(disturbed, keys, options)).toEqual({ sealed: 3, damaged: 0 });
+    await hub.restart({ SECRET_KEY: b });
+    await peers.publish(hub, "one");
+    expect(peers.received("one")).toEqual(["/1", "/2"]);
+  });
+
   test.each([
     { what: "without the key", keys: [] },
     { what: "with another one", keys: [b] },
