@@ -34,12 +34,12 @@ export type Config = {
   readonly topicAllow: readonly string[];
   readonly topicDeny: readonly string[];
   readonly callbackDeny: readonly string[];
+  readonly requestsPerMinute: number;
   /** 0: no limit. So are the next three. */
   readonly verificationsPerMinute: number;
   readonly pendingPerClient: number;
   readonly pendingPerHost: number;
   readonly subscriptionsPerHost: number;
-  readonly requestsPerMinute: number;
   readonly trustProxyCidrs: readonly string[];
   readonly hostConcurrency: number;
   readonly deliveryThreads: number;

@@ -75,8 +75,8 @@ test("who is no proxy that is believed is who it is, whatever it claims; the log
   const answers: number[] = [];
   for (const claim of claims) answers.push((await sendRaw(hub.url, claim)).status);
   expect(answers).toEqual([204, 204, 204, 429]);
-  expect(told.map((line): unknown => JSON.parse(line))).toEqual([
-    expect.objectContaining({ setting: "CARILLON_TRUST_PROXY_CIDRS", peer: "127.0.0.1" }),
+  expect(told.filter((line) => line.includes("X-Forwarded-For"))).toEqual([
+    expect.stringContaining('"setting":"CARILLON_TRUST_PROXY_CIDRS","peer":"127.0.0.1"'),
   ]);
 });
 

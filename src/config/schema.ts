@@ -112,6 +112,9 @@ export const shape = {
   callbackDeny: patterns
     .prefault("")
     .meta({ description: "comma list of URL prefixes or hosts: never these callbacks" }),
+  requestsPerMinute: rules.wholeNumber(0, 1_000_000).prefault("600").meta({
+    description: "most requests a minute from one client address (/64 for IPv6), also all at once; 0 means no limit",
+  }),
   verificationsPerMinute: rules.wholeNumber(0, 100_000).prefault("60").meta({
     description:
       "verification requests and notices a minute to one callback host; beyond it they wait, and so do those of one client. 0: no limit",
@@ -124,9 +127,6 @@ export const shape = {
   }),
   subscriptionsPerHost: rules.wholeNumber(0, 1_000_000_000).prefault("100000").meta({
     description: "active subscriptions of one callback host; beyond it only renewals are taken. 0: no limit",
-  }),
-  requestsPerMinute: rules.wholeNumber(0, 1_000_000).prefault("600").meta({
-    description: "most requests a minute from one client address (/64 for IPv6), also all at once; 0 means no limit",
   }),
   trustProxyCidrs: cidrs.prefault("").meta({
     description: "comma list of networks of reverse proxies: whose X-Forwarded-For is believed",
