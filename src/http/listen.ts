@@ -27,7 +27,7 @@ export type ListenOptions = {
   readonly limit: RateLimit;
   readonly countAnswer: CountAnswer;
   readonly clock: Clock;
-  /** Connections open at a time; more are closed as they come. One client may have a sixteenth of them, or 64. */
+  /** Connections open at a time; more are closed as they come. One client may have a quarter of them, or 64. */
   readonly mostConnections: number;
   readonly patience?: Patience;
 };
@@ -64,7 +64,7 @@ function answerAll(
   server: Server,
   { serve, clients, limit, countAnswer, clock, mostConnections }: ListenOptions,
 ): void {
-  const connections = createConnections(clients, Math.max(fewestPerClient, Math.floor(mostConnections / 16)), clock);
+  const connections = createConnections(clients, Math.max(fewestPerClient, Math.floor(mostConnections / 4)), clock);
   const refuseTooMany = createRefuseTooMany(limit, clock);
 
   function answer(request: IncomingMessage, response: ServerResponse, awaitsWord = false): void {
