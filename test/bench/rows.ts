@@ -11,11 +11,11 @@ import { manyOrigins } from "./rows/many-origins.ts";
 import { millionRow } from "./rows/million.ts";
 import { oneOrigin } from "./rows/one-origin.ts";
 import { pendingVerifications } from "./rows/pending-verifications.ts";
-import { postgresRow } from "./rows/postgres.ts";
 import { postgresClaims } from "./rows/postgres-claims.ts";
 import { postgresChurn } from "./rows/postgres-churn.ts";
 import { postgresCost } from "./rows/postgres-cost.ts";
 import { postgresMillion } from "./rows/postgres-million.ts";
+import { postgresNodes } from "./rows/postgres-nodes.ts";
 
 /** In the order in which they run. */
 export const rows: readonly Row[] = [
@@ -33,7 +33,7 @@ export const rows: readonly Row[] = [
   oneOrigin,
   deadBacklog,
   pendingVerifications,
-  postgresRow,
+  postgresNodes,
   postgresCost,
   postgresClaims,
   postgresMillion,

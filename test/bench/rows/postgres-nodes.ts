@@ -22,8 +22,8 @@ const lookedSeconds = 6;
 const settings = { MAX_IN_FLIGHT: String(inFlight), DELIVERY_THREADS: "0" };
 
 /** Each measurement is of new processes on a new copy of the database, and ends in the middle of the fan-out. */
-export const postgresRow: Row = {
-  name: "postgres",
+export const postgresNodes: Row = {
+  name: "postgres-nodes",
   what: "1, 2 and 4 built hubs on one PostgreSQL, 10 KB to subscribers that answer after 100 ms, 50 in flight each: waiting is the limit, not the processors",
   bar: undefined,
   async run({ rounds, tell }) {
