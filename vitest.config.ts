@@ -6,5 +6,7 @@ export default defineConfig({
     // What hangs is to fail; what is slow beside other work is not.
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    // Most of them wait for sockets and disks: none of the processors is to be idle meanwhile.
+    maxWorkers: "100%",
   },
 });

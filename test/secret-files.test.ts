@@ -96,6 +96,11 @@ test("carillon config and --help know of the files, and show no secret", () => {
   });
   expect(rows).toContainEqual({ name: "CARILLON_ADMIN_TOKEN", text: "***", from: "file" });
   const secrets = settings.filter(({ secret }) => secret !== undefined).map(({ name }) => name);
-  expect(secrets).toEqual(["CARILLON_DATABASE_URL", "CARILLON_ADMIN_TOKEN", "CARILLON_SECRET_KEY"]);
+  expect(secrets).toEqual([
+    "CARILLON_DATABASE_URL",
+    "CARILLON_ADMIN_TOKEN",
+    "CARILLON_EGRESS_PROXY",
+    "CARILLON_SECRET_KEY",
+  ]);
   for (const name of secrets) expect(describeSettings()).toContain(`. ${name}_FILE names a file that holds it\n`);
 });
