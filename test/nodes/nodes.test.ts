@@ -11,23 +11,11 @@ const mostRepeats = 1000;
 const mostLate = 100;
 
 test(
-  "a node that stands still loses its claims to the others; when it goes on, what it writes and sends late counts for nothing",
-  { timeout: 180_000 },
-  async () => {
-    const outcome = await play({ ...quick, nodes: 2, subscribers: 2000, versions: 3, troubles: ["stop"] });
-
-    expect(outcome).toMatchObject({ faults: [], exitCodes: [0, 0], refusals: {} });
-    expect(outcome.figures.repeats).toBeLessThan(mostRepeats);
-    expect(outcome.figures.late).toBeLessThan(mostLate);
-  },
-);
-
-test(
   "four nodes deliver every version to everybody in order, while one is killed, one stands still and the database is restarted",
   { timeout: 180_000 },
   async () => {
     const troubles = ["kill", "stop", "restart"] as const;
-    const outcome = await play({ ...quick, nodes: 4, subscribers: 2000, versions: 4, troubles });
+    const outcome = await play({ ...quick, nodes: 4, subscribers: 1500, versions: 4, troubles });
 
     expect(outcome).toMatchObject({ faults: [], exitCodes: [0, 0, 0] });
     expect(outcome.figures.repeats).toBeLessThan(mostRepeats);
@@ -39,7 +27,7 @@ test(
   "two nodes whose connections to the database are cut again and again deliver every version to everybody in order",
   { timeout: 180_000 },
   async () => {
-    const outcome = await play({ ...quick, nodes: 2, subscribers: 2000, versions: 3, troubles: ["cut"] });
+    const outcome = await play({ ...quick, nodes: 2, subscribers: 1000, versions: 3, troubles: ["cut"] });
 
     expect(outcome).toMatchObject({ faults: [], exitCodes: [0, 0] });
     expect(outcome.figures.repeats).toBeLessThan(mostRepeats);
