@@ -71,7 +71,7 @@ export type PostRequest = {
   readonly url: string;
   /** Header lines as `headerLines` makes them. */
   readonly headers: string;
-  /** Sent with Content-Length, never copied. */
+  /** Sent with Content-Length, and read as it is sent: never copied as a whole. */
   readonly body: Buffer;
   /** What has gone by of its wall clock already. */
   readonly elapsedMs?: number;

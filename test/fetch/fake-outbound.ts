@@ -13,7 +13,7 @@ export type Page = {
   readonly asked?: () => void;
 };
 
-/** The outbound port over pages in memory, with its byte limit, its abort signal, and a log of what was asked. */
+/** The outbound port over pages in memory, with its byte limit, its room, its abort signal, and a log of what was asked. */
 export class FakeOutbound implements Outbound {
   readonly requests: OutboundRequest[] = [];
   readonly #pages: Readonly<Record<string, Page>>;
@@ -29,13 +29,16 @@ export class FakeOutbound implements Outbound {
 
   async [Symbol.asyncDispose](): Promise<void> {}
 
-  #answer({ url, maxBytes, signal }: OutboundRequest): OutboundAnswer {
+  #answer({ url, maxBytes, makeRoom, signal }: OutboundRequest): OutboundAnswer {
     const page = this.#pages[url];
     page?.asked?.();
     if (signal.aborted) return { kind: "failed", reason: "aborted", detail: "the hub stops" };
     if (page === undefined) return { kind: "failed", reason: "refused", detail: `nobody listens\nat ${url}` };
     if (page.failure !== undefined) return { kind: "failed", reason: page.failure, detail: "no luck" };
     const body = Buffer.from(page.body ?? "");
+    if (makeRoom?.(body.length, page.headers ?? {}) === false) {
+      return { kind: "failed", reason: "exhausted", detail: "no room" };
+    }
     return {
       kind: "answered",
       status: page.status ?? 200,
