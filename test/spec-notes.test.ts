@@ -66,6 +66,17 @@ test("every transition drawn in delivery-states.md names its tests, and they exi
   expect(faults).toEqual([]);
 });
 
+test("every promise in SECURITY.md names its tests, and they exist", () => {
+  const security = readFileSync("SECURITY.md", "utf8");
+  const promises = [...security.matchAll(/^\| (.+\.) \| (.+) \|$/gm)].map(([, promise = "", cell = ""]) => ({
+    promise,
+    references: codeSpans(cell),
+  }));
+  expect(promises.length).toBeGreaterThan(15);
+  expect(promises.filter(({ references }) => references.length === 0)).toEqual([]);
+  expect(promises.flatMap(({ references }) => references.filter((reference) => !isTest(reference)))).toEqual([]);
+});
+
 /** In a conformance suite tests stand inside a function. */
 function isTest(reference: string): boolean {
   const { file, title } = readReference(reference);

@@ -22,7 +22,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   constructor({ maxBytes, makeRoom }: OutboundRequest, settle: (answer: OutboundAnswer) => void, release: () => void) {
     this.#settle = settle;
     this.#release = release;
-    this.#sink = createBodySink(maxBytes);
+    this.#sink = createBodySink(maxBytes, () => lengthOf(this.#head));
     this.#makeRoom = makeRoom;
   }
 
@@ -82,6 +82,12 @@ export class Exchange implements Dispatcher.DispatchHandler {
     const controller = this.#controller;
     if (controller !== undefined) setImmediate(() => controller.abort(new Error("the exchange is over")));
   }
+}
+
+/** What the head says of how long the body is; absent when it says nothing that is a number. */
+function lengthOf(head: Answered | undefined): number | undefined {
+  const length = Number(head?.headers["content-length"] ?? Number.NaN);
+  return Number.isNaN(length) ? undefined : length;
 }
 
 function joinRepeated(headers: IncomingHeaders): Record<string, string> {

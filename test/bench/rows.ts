@@ -3,6 +3,7 @@ import { bigBody } from "./rows/big-body.ts";
 import { deadBacklog } from "./rows/dead-backlog.ts";
 import { deadHosts } from "./rows/dead-hosts.ts";
 import { fanOutCold, fanOutTls, fanOutWarm } from "./rows/fan-out.ts";
+import { hostileHosts } from "./rows/hostile-hosts.ts";
 import { idle } from "./rows/idle.ts";
 import { ingest } from "./rows/ingest.ts";
 import { latency } from "./rows/latency.ts";
@@ -29,6 +30,7 @@ export const rows: readonly Row[] = [
   bigBody,
   idle,
   deadHosts,
+  hostileHosts,
   manyOrigins,
   oneOrigin,
   deadBacklog,

@@ -16,7 +16,7 @@ export type Group = {
   readonly network: number;
   readonly origins: number;
   /** `fail` answers deliveries with 500; `hang` reads and never answers; `drip` sends a header without end. */
-  readonly behaviour: "answer" | "fail" | "hang" | "drip";
+  readonly behaviour: "answer" | "fail" | "hang" | "drip" | "hints" | "redirect";
   /** How long an answer takes. Absent: none. */
   readonly afterMs?: number;
   /** They speak https, each with a certificate of its own. Absent: http. */
@@ -114,9 +114,19 @@ function serve(running: Running, socket: Socket): void {
     const answers = group.behaviour === "answer" || group.behaviour === "fail";
     if (answers && group.afterMs === undefined) answer();
     if (group.behaviour === "drip") drip(socket);
+    if (group.behaviour === "hints") flood(socket);
+    if (group.behaviour === "redirect") socket.write(redirect, "latin1");
     if (group.afterMs !== undefined) setTimeout(answer, group.afterMs);
   };
   readRequests(socket, { onBegin, onRequest });
+}
+
+const redirect = "HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: /\r\n\r\n";
+
+/** As many interim answers as are taken. */
+function flood(socket: Socket): void {
+  const timer = setInterval(() => socket.write("HTTP/1.1 103 Early Hints\r\nLink: <a>\r\n\r\n".repeat(10)), dripMs);
+  socket.on("close", () => clearInterval(timer));
 }
 
 function drip(socket: Socket): void {

@@ -1,14 +1,7 @@
-import { execFile } from "node:child_process";
-import { promisify } from "node:util";
-
-import { beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 
 import { openTestDatabase } from "../support/test-database.ts";
 import { startProgram } from "./program.ts";
-
-beforeAll(async () => {
-  await promisify(execFile)("npm", ["run", "--silent", "build"]);
-});
 
 test("the built program runs on PostgreSQL, tells no password, and ends by SIGTERM with 0", async () => {
   await using database = await openTestDatabase();

@@ -19,14 +19,19 @@ const adminToken = { CARILLON_ADMIN_TOKEN: "t".repeat(32) };
 export type HubProcessOptions = {
   /** Claims last only so long. Absent: the program is the one that an operator runs. */
   readonly leaseMs?: number;
+  /** As it is built, which takes less memory than its sources do. */
+  readonly isBuilt?: boolean;
+  /** Gets what it tells its operator, line by line. Absent: it is seen among the tests' own. */
+  readonly onLog?: (line: string) => void;
 };
 
 /** A hub in a process of its own, so that it can be killed. `settings` are CARILLON_* without the prefix. */
 export async function startHubProcess(
   settings: Readonly<Record<string, string>>,
-  { leaseMs }: HubProcessOptions = {},
+  { leaseMs, isBuilt = false, onLog }: HubProcessOptions = {},
 ): Promise<HubProcess> {
-  const program = leaseMs === undefined ? ["src/main.ts", "serve"] : ["test/support/hub-program.ts", `${leaseMs}`];
+  const operators = [isBuilt ? "dist/main.js" : "src/main.ts", "serve"];
+  const program = leaseMs === undefined ? operators : ["test/support/hub-program.ts", `${leaseMs}`];
   const given = Object.fromEntries(Object.entries(settings).map(([name, value]) => [`CARILLON_${name}`, value]));
   const child = spawn(process.execPath, program, {
     env: {
@@ -37,8 +42,9 @@ export async function startHubProcess(
       ...noLimits,
       ...given,
     },
-    stdio: ["ignore", "pipe", "inherit"],
+    stdio: ["ignore", "pipe", onLog === undefined ? "inherit" : "pipe"],
   });
+  if (onLog !== undefined && child.stderr !== null) createInterface({ input: child.stderr }).on("line", onLog);
   // Whatever becomes of the test, its hub does not outlive it.
   process.once("exit", () => child.kill("SIGKILL"));
   const exited = once(child, "exit");

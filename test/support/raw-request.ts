@@ -39,11 +39,15 @@ export function sendRaw(
 }
 
 /** Writes bytes to the hub and reads what comes back until it closes the connection. `end` closes our side at once. */
-export function sendBytes(url: string, bytes: string | Buffer, { end = false } = {}): Promise<string> {
+export function sendBytes(
+  url: string,
+  bytes: string | Buffer,
+  { end = false, from = "127.0.0.1" } = {},
+): Promise<string> {
   return new Promise((resolve) => {
     const { hostname, port } = new URL(url);
     const parts: Buffer[] = [];
-    const socket = connect({ host: hostname, port: Number(port) }, () => {
+    const socket = connect({ host: hostname, port: Number(port), localAddress: from }, () => {
       if (end) socket.end(bytes);
       else socket.write(bytes);
     });

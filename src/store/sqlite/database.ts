@@ -108,7 +108,7 @@ function setPragmas(connection: SqliteDatabase.Database): void {
   connection.pragma("journal_mode = WAL");
   connection.pragma("synchronous = FULL");
   connection.pragma("foreign_keys = ON");
-  connection.pragma("cache_size = -16384");
+  connection.pragma("cache_size = -8192");
   connection.pragma("temp_store = MEMORY");
   connection.pragma("wal_autocheckpoint = 4000");
   connection.pragma("journal_size_limit = 67108864");
