@@ -4,5 +4,6 @@
  */
 export function hidePassword(text: string): string {
   if (text.startsWith("file:")) return text;
-  return text.replace(/^((?:[^:]*:\/\/)?[^:@]*):.*@/s, "$1:***@").replaceAll(/(password=)[^&\s]*/gi, "$1***");
+  const [, scheme = "", rest = ""] = /^([^:]*:\/\/)?(.*)$/s.exec(text) ?? [];
+  return scheme + rest.replace(/^([^:@]*):.*@/s, "$1:***@").replaceAll(/(password=)[^&\s]*/gi, "$1***");
 }

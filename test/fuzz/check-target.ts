@@ -15,6 +15,6 @@ export async function checkTarget(target: Target, effort: Effort): Promise<strin
     "runs" in effort
       ? { numRuns: effort.runs }
       : { numRuns: Number.MAX_SAFE_INTEGER, interruptAfterTimeLimit: effort.seconds * 1000 };
-  const details = await fc.check(opened.property, { seed: effort.seed, ...until, markInterruptAsFailure: false });
+  const details = await fc.check(opened.property, { seed: effort.seed, ...until });
   return details.failed ? fc.defaultReportMessage(details)?.slice(0, mostCharacters) : undefined;
 }

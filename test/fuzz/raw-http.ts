@@ -47,7 +47,7 @@ export const rawHttp: Target = {
     const vitals = await watchVitals(hub);
     const property = fc.asyncProperty(mutations(corpus, pieces), fc.nat(), (text, seed) => check(hub, text, seed));
     return {
-      property: property as fc.IRawProperty<unknown>,
+      property,
       async [Symbol.asyncDispose]() {
         const seen = await vitals.done();
         const code = await hub.end("SIGTERM");

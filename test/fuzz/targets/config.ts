@@ -41,7 +41,8 @@ export const config = pure(
     } catch (error) {
       if (!(error instanceof SettingsError)) throw error;
       const isKept = env["CARILLON_DATABASE_URL"]?.includes(`:${password}@`) === true;
-      if (isKept && error.message.includes(password)) throw new Error(`the password is shown: ${error.message}`);
+      if (isKept && error.message.includes(password))
+        throw new Error(`the password is shown: ${error.message}`, { cause: error });
     }
   }),
 );
