@@ -1,4 +1,4 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --max-semi-space-size=8
 import { run } from "./cli/run.ts";
 
 const signals = { SIGINT: 130, SIGTERM: 143 } as const;

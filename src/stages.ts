@@ -28,6 +28,7 @@ import { Bell } from "./work/bell.ts";
 import { ByteBudget } from "./work/byte-budget.ts";
 import { Pool } from "./work/pool.ts";
 import type { Worker } from "./workers.ts";
+import { Turns } from "./work/turns.ts";
 
 export type StageDeps = {
   readonly config: Config;
@@ -173,7 +174,8 @@ type Fetching = ReturnType<typeof fetchDeps>;
 function fetchDeps({ config, clock, outbound, address }: StageDeps) {
   const budget = new ByteBudget(clock, mostFetchedBytes);
   const refuse = (url: URL) => refuseDetour(url, config, address);
-  return { outbound, clock, budget, maxBytes: config.topicMaxBytes, version, publicUrl: address.url, refuse };
+  const turns = new Turns();
+  return { outbound, clock, budget, turns, maxBytes: config.topicMaxBytes, version, publicUrl: address.url, refuse };
 }
 
 /** What a redirect of a topic may not lead to, in the words of fetchTopic. Addresses are the door's to judge. */

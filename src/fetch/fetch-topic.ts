@@ -2,10 +2,11 @@ import type { Clock } from "../clock.ts";
 import type { Content, Validators } from "../model/topic.ts";
 import { isOwnFault, type Outbound, type OutboundAnswer } from "../outbound/outbound.ts";
 import type { Share } from "../work/byte-budget.ts";
-import { freeLargeBody } from "../work/large-body.ts";
+import { freeLargeBody, largeBytes } from "../work/large-body.ts";
+import type { Turns } from "../work/turns.ts";
 import { BodyRoom } from "./body-room.ts";
 import { deliverableContentType } from "./content-type.ts";
-import { decodeBody } from "./decode-body.ts";
+import { decodeBody, type DecodedBody } from "./decode-body.ts";
 import { discoverLinks } from "./discover-links.ts";
 import { followRedirect } from "./follow-redirect.ts";
 import { keepValidators } from "./keep-validators.ts";
@@ -26,6 +27,8 @@ export type FetchDeps = {
   /** Of this program. */
   readonly version: string;
   readonly publicUrl: string;
+  /** For reading documents. */
+  readonly turns: Turns;
   /** Why no redirect may lead to a URL, if so (a clause about it): what is refused as a topic is not fetched by a detour. */
   readonly refuse: (url: URL) => string | undefined;
 };
@@ -140,13 +143,20 @@ async function readAnswer(
   // Ours are kept, whatever the 304 says: they are those of the content we hold.
   if (answer.status === 304 && wasConditional) return { kind: "not_modified", validators };
   if (answer.status !== 200) return failed(`answered ${answer.status}`);
-  if (answer.body.length > deps.maxBytes) return failed(`larger than ${deps.maxBytes} bytes`);
-  if (!answer.complete) return failed(`answered 200 but broke off after ${answer.body.length} bytes`);
-  const decoded = await decodeBody(answer.body, answer.headers["content-encoding"] ?? "", deps.maxBytes);
-  if (decoded.kind === "failed") return failed(`answered 200 but ${decoded.reason}`);
-  if (decoded.body !== answer.body) freeLargeBody(answer.body);
+  const decoded = await readBody(answer, deps.maxBytes);
+  if (decoded.kind === "failed" || decoded.body !== answer.body) freeLargeBody(answer.body);
+  if (decoded.kind === "failed") return failed(decoded.reason);
+  if (decoded.body.length > largeBytes) await deps.turns.next();
   const content = toContent(answer, decoded.body, finalUrl);
   return { kind: "content", content, validators: keepValidators(answer.headers, deps.clock.now()), finalUrl };
+}
+
+async function readBody({ body, complete, headers }: Answered, maxBytes: number): Promise<DecodedBody> {
+  const broken = (reason: string): DecodedBody => ({ kind: "failed", reason });
+  if (body.length > maxBytes) return broken(`larger than ${maxBytes} bytes`);
+  if (!complete) return broken(`answered 200 but broke off after ${body.length} bytes`);
+  const decoded = await decodeBody(body, headers["content-encoding"] ?? "", maxBytes);
+  return decoded.kind === "failed" ? broken(`answered 200 but ${decoded.reason}`) : decoded;
 }
 
 function toContent({ headers }: Answered, body: Buffer, finalUrl: string): Content {

@@ -7,8 +7,8 @@ import type { Clients, Peer } from "./clients.ts";
 import { Flood } from "./flood.ts";
 
 export type Connections = {
-  /** Takes a new one in, until it closes. One too many of its client is reset; proxies that are believed speak for many. */
-  readonly add: (socket: Socket) => void;
+  /** Takes a new one in, until it closes. False: it is one too many of its client, and was reset; proxies that are believed speak for many. */
+  readonly add: (socket: Socket) => boolean;
   readonly peerOf: (socket: Duplex) => Peer | undefined;
   /**
    * Who sends a request. Absent when it need not be looked at, for its connection is gone. That of who does not wait for answers is
@@ -46,13 +46,17 @@ export function createConnections(
       const peer = clients.meet(socket.remoteAddress);
       const { client } = peer;
       const siblings = open.get(client) ?? new Set();
+      if (!hasRoom(peer, siblings.size + 1)) {
+        socket.resetAndDestroy();
+        return false;
+      }
       all.set(socket, { peer, waiting: 0 });
       open.set(client, siblings.add(socket));
       socket.once("close", () => {
         siblings.delete(socket);
         if (siblings.size === 0 && open.get(client) === siblings) open.delete(client);
       });
-      if (!hasRoom(peer, siblings.size)) socket.resetAndDestroy();
+      return true;
     },
     peerOf: (socket) => all.get(socket)?.peer,
     admit({ socket }, response) {

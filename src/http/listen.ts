@@ -27,7 +27,7 @@ export type ListenOptions = {
   readonly limit: RateLimit;
   readonly countAnswer: CountAnswer;
   readonly clock: Clock;
-  /** Connections open at a time; more are closed as they come. One client may have a quarter of them, or 64. */
+  /** Connections open at a time; more are closed as they come. One client may have a quarter of them, at least 64 and at most 256. */
   readonly mostConnections: number;
   readonly patience?: Patience;
 };
@@ -44,7 +44,8 @@ const usualPatience: Patience = {
   connectionsCheckingInterval: 2000,
 };
 
-const fewestPerClient = 64;
+/** The most bounds how long others wait while one turn of the event loop serves all of one client's. */
+const perClient = { fewest: 64, most: 256 };
 /** Connections that the system keeps until the hub has time for them. */
 const backlog = 1024;
 
@@ -64,7 +65,8 @@ function answerAll(
   server: Server,
   { serve, clients, limit, countAnswer, clock, mostConnections }: ListenOptions,
 ): void {
-  const connections = createConnections(clients, Math.max(fewestPerClient, Math.floor(mostConnections / 4)), clock);
+  const share = Math.min(perClient.most, Math.max(perClient.fewest, Math.floor(mostConnections / 4)));
+  const connections = createConnections(clients, share, clock);
   const refuseTooMany = createRefuseTooMany(limit, clock);
 
   function answer(request: IncomingMessage, response: ServerResponse, awaitsWord = false): void {
@@ -81,7 +83,12 @@ function answerAll(
     serve(request, response, client);
   }
 
-  server.on("connection", connections.add);
+  // Node's own is asked last: it costs most of what a connection does.
+  const speakHttp = server.listeners("connection");
+  server.removeAllListeners("connection");
+  server.on("connection", (socket) => {
+    if (connections.add(socket)) for (const listener of speakHttp) listener.call(server, socket);
+  });
   server.on("request", (request, response) => answer(request, response));
   server.on("checkContinue", (request, response) => answer(request, response, true));
   server.on("checkExpectation", (_request, response) => {

@@ -1,5 +1,6 @@
 import type { Dispatcher } from "undici";
 import { type BodySink, createBodySink } from "./body-sink.ts";
+import { freeWhole } from "../work/large-body.ts";
 import { failed, type Failed, failureOf } from "./failure.ts";
 import type { MakeRoom, OutboundAnswer, OutboundRequest } from "./outbound.ts";
 
@@ -22,7 +23,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   constructor({ maxBytes, makeRoom }: OutboundRequest, settle: (answer: OutboundAnswer) => void, release: () => void) {
     this.#settle = settle;
     this.#release = release;
-    this.#sink = createBodySink(maxBytes, () => lengthOf(this.#head));
+    this.#sink = createBodySink(maxBytes);
     this.#makeRoom = makeRoom;
   }
 
@@ -30,6 +31,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   stop(answer: Failed): void {
     if (this.#isOver) return;
     this.#finish(answer);
+    this.#sink.free();
     this.#cut();
   }
 
@@ -50,7 +52,10 @@ export class Exchange implements Dispatcher.DispatchHandler {
     if (this.#makeRoom?.(bytes, this.#head?.headers ?? {}) === false) {
       return this.stop(failed("exhausted", "there is no room in memory for the body of the answer"));
     }
-    if (this.#sink.push(chunk)) return;
+    const fits = this.#sink.push(chunk);
+    // All that was read is body, so that undici (8.12) has nothing more to parse in it, and it has been copied.
+    freeWhole(chunk);
+    if (fits) return;
     this.#finish(this.#answer(false));
     this.#cut();
   }
@@ -82,12 +87,6 @@ export class Exchange implements Dispatcher.DispatchHandler {
     const controller = this.#controller;
     if (controller !== undefined) setImmediate(() => controller.abort(new Error("the exchange is over")));
   }
-}
-
-/** What the head says of how long the body is; absent when it says nothing that is a number. */
-function lengthOf(head: Answered | undefined): number | undefined {
-  const length = Number(head?.headers["content-length"] ?? Number.NaN);
-  return Number.isNaN(length) ? undefined : length;
 }
 
 function joinRepeated(headers: IncomingHeaders): Record<string, string> {

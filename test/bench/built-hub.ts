@@ -6,6 +6,7 @@ import { resolve } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { promisify } from "node:util";
 
+import { asStarted } from "../support/as-started.ts";
 import { hubEnvironment, postForm, type Settings } from "./bench-hub.ts";
 import { killAtEnd } from "./calls.ts";
 import { nowMs } from "./now-ms.ts";
@@ -37,7 +38,7 @@ export async function startBuiltHub(database: string, settings: Settings = {}): 
   const url = `http://127.0.0.1:${port}/`;
   const env = { ...process.env, ...hubEnvironment(database, settings), CARILLON_PORT: String(port) };
   const startedMs = nowMs();
-  const child = spawn(process.execPath, ["dist/main.js", "serve"], { cwd: root, env, stdio: "ignore" });
+  const child = spawn(process.execPath, asStarted, { cwd: root, env, stdio: "ignore" });
   const proc = `/proc/${child.pid}`;
   await firstAnswer(url, () => child.exitCode !== null);
   return {

@@ -42,7 +42,7 @@ afterAll(async () => {
 });
 
 const empty =
-  "TRUNCATE topics, intents, subscriptions, publications, fan_outs, chunks, behind, quotas, hosts, attempts, blocks, secret_keys, pulse";
+  "TRUNCATE topics, intents, subscriptions, publications, body_parts, fan_outs, chunks, behind, quotas, hosts, attempts, blocks, secret_keys, pulse";
 
 /** All claims are over, and somebody else has had them since. */
 const voidClaims = `
@@ -75,6 +75,12 @@ export async function openPostgresTestStore(): Promise<TestStore> {
       const subscriptions = await connection.query<SubscriptionRow>(countSql.subscriptions);
       const rows = quotas.rows.map((row) => ({ ...row, pending: +row.pending, subscriptions: +row.subscriptions }));
       return tallyOf(rows, intents.rows, subscriptions.rows);
+    },
+    async countParts() {
+      const { rows } = await schema.connection.query<{ readonly count: number }>(
+        "SELECT count(*)::int AS count FROM body_parts",
+      );
+      return rows[0]?.count ?? 0;
     },
     async forgetCounts() {
       await schema.connection.query("DELETE FROM quotas");

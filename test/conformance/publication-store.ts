@@ -68,6 +68,36 @@ export function describePublicationStore(open: OpenStore): void {
       expect((await store.publications.load(await cut(store))).body).toEqual(Buffer.alloc(0));
     });
 
+    test("that is large is kept byte by byte, and leaves nothing behind when it goes", async () => {
+      await using opened = await open();
+      const { id } = await subscribe(opened.store);
+      const body = Buffer.from(Array.from({ length: 1_000_003 }, (_, i) => (i * i) % 251));
+      await opened.store.topics.ping([topic], 0, start);
+      expect(await opened.store.topics.settleFetch(await claimFetch(opened.store), changed(body), 0, start)).toBe(true);
+      await opened.crash();
+
+      const { store } = opened;
+      const chunk = await cut(store);
+      expect((await store.publications.load(chunk)).body.equals(body)).toBe(true);
+      expect(await store.publications.bodyBytes(chunk)).toBe(body.length);
+      expect(await opened.countParts()).toBeGreaterThan(1);
+      await close(store, chunk, { left: [id] });
+      await close(store, chunk);
+      expect(await store.publications.removeSettled(plenty)).toBe(1);
+      expect(await opened.countParts()).toBe(0);
+    });
+
+    test("that is large leaves nothing behind either when its fetch has lost the claim", async () => {
+      await using opened = await open();
+      const { store } = opened;
+      await subscribe(store);
+      await store.topics.ping([topic], 0, start);
+      const claim = await claimFetch(store);
+      await store.topics.release(claim);
+      expect(await store.topics.settleFetch(claim, changed(Buffer.alloc(1_000_000)), 0, start)).toBe(false);
+      expect(await opened.countParts()).toBe(0);
+    });
+
     test("is kept while it is uncut, and while a chunk is open; then it goes, and is not found", async () => {
       await using opened = await open();
       const { store } = opened;

@@ -1,4 +1,5 @@
-import { copyFile, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { copyFileSync } from "node:fs";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
@@ -37,8 +38,9 @@ export async function openSqliteTestStore(): Promise<TestStore> {
     },
     async crash() {
       const former = store;
-      await copyFile(fileOf(life), fileOf(life + 1));
-      await copyFile(`${fileOf(life)}-wal`, `${fileOf(life + 1)}-wal`);
+      // Both as they are at one moment: nothing is written in between.
+      copyFileSync(fileOf(life), fileOf(life + 1));
+      copyFileSync(`${fileOf(life)}-wal`, `${fileOf(life + 1)}-wal`);
       life += 1;
       store = openSqliteStore(fileOf(life), migrations, { isSameSecret });
       await former[Symbol.asyncDispose]();
@@ -50,6 +52,12 @@ export async function openSqliteTestStore(): Promise<TestStore> {
       const tally = tallyOf(all<CountRow>(quotas), all<IntentRow>(intents), all<SubscriptionRow>(subscriptions));
       connection.close();
       return tally;
+    },
+    async countParts() {
+      const connection = new SqliteDatabase(fileOf(life), { readonly: true });
+      const count = connection.prepare<[], number>("SELECT count(*) FROM body_parts").pluck().get() ?? 0;
+      connection.close();
+      return count;
     },
     async forgetCounts() {
       const connection = new SqliteDatabase(fileOf(life));

@@ -25,6 +25,8 @@ export type TestStore = AsyncDisposable & {
   crash(): Promise<void>;
   /** What it has counted of clients and hosts, and what there is. */
   tally(): Promise<Tally>;
+  /** How many pieces of large bodies there are. */
+  countParts(): Promise<number>;
   /** As in a database that was filled by somebody who does not count. */
   forgetCounts(): Promise<void>;
 };
@@ -101,11 +103,15 @@ export async function claimFetch(store: Store, now = start): Promise<FetchClaim>
   return only(await store.topics.claimFetches(plenty, plenty, now));
 }
 
-export function changed(body = "content", validators: Validators = none): FetchOutcome {
+export function changed(body: string | Buffer = "content", validators: Validators = none): FetchOutcome {
   return {
     kind: "changed",
-    content: { body: Buffer.from(body), contentType: "text/plain", links: { hubs: [], self: undefined } },
-    fingerprint: `fingerprint of ${body}`,
+    content: {
+      body: typeof body === "string" ? Buffer.from(body) : body,
+      contentType: "text/plain",
+      links: { hubs: [], self: undefined },
+    },
+    fingerprint: `fingerprint of ${typeof body === "string" ? body : body.length}`,
     validators,
   };
 }

@@ -4,6 +4,7 @@ import { systemClock } from "../../src/clock.ts";
 import { fetchTopic, type TopicAnswer } from "../../src/fetch/fetch-topic.ts";
 import type { Validators } from "../../src/model/topic.ts";
 import { ByteBudget } from "../../src/work/byte-budget.ts";
+import { Turns } from "../../src/work/turns.ts";
 import { FakeOutbound, type Page } from "./fake-outbound.ts";
 
 const TOPIC = "https://blog.example/feed?a=%7E";
@@ -22,6 +23,7 @@ async function ask(pages: Readonly<Record<string, Page>>, asked: Asked = {}) {
     maxBytes: MAX_BYTES,
     version: "1.2.3",
     publicUrl: "https://hub.example/",
+    turns: new Turns(),
     refuse: () => undefined,
   };
   const share = new ByteBudget(clock, { medium: MAX_BYTES, large: MAX_BYTES }).open("");

@@ -90,3 +90,7 @@ test("these are 150 at least, no two alike", () => {
 test("through all of it the hub says that it is well whenever it is asked", () => {
   expect(vitals?.asked).toBeGreaterThan(20);
 });
+
+test("through all of it the hub takes less than 300 MB", () => {
+  expect(vitals?.mostMb).toBeLessThan(300);
+});

@@ -19,6 +19,7 @@ export type Scene = AsyncDisposable & {
 
 const settings = {
   LOG_LEVEL: "info",
+  REQUESTS_PER_MINUTE: "600",
   ALLOW_CIDRS: "127.0.0.1/32",
   FETCH_MIN_INTERVAL_SECONDS: "0",
   RETRY_DELAYS_SECONDS: "1,60",

@@ -128,6 +128,15 @@ test("one client has 64 connections, or a quarter of all; those beyond are reset
   for (const { socket } of clients) socket.destroy();
 });
 
+test("one client has 256 connections, however many all have", async () => {
+  await using listening = await openListener({ mostConnections: 10_000 });
+  const clients = await Promise.all(Array.from({ length: 256 }, () => openClient(listening)));
+  expect(await (await openClient(listening)).ended).toBe("reset");
+  clients[0]?.socket.end(`${get}Connection: close\r\n\r\n`);
+  expect(await clients[0]?.ended).toMatch(/^HTTP\/1\.1 200 /);
+  for (const { socket } of clients) socket.destroy();
+});
+
 test("all together have so many connections, and no more; proxies that are believed may have them all", async () => {
   await using listening = await openListener({ mostConnections: 80, trustProxyCidrs: ["127.0.0.0/8"] });
   const clients = await Promise.all(Array.from({ length: 80 }, () => openClient(listening)));

@@ -18,6 +18,7 @@ export const tableNames = [
   "intents",
   "subscriptions",
   "publications",
+  "body_parts",
   "fan_outs",
   "chunks",
   "behind",
@@ -143,7 +144,7 @@ function toSqliteValue(table: string, column: string, value: unknown): SqliteRow
   if (table === "chunks" && column === "owner") return value === "" ? null : String(value);
   if (typeof value === "boolean") return Number(value);
   if (Array.isArray(value)) return `[${value.join(",")}]`;
-  if (Buffer.isBuffer(value)) return column === "body" ? value : value.toString();
+  if (Buffer.isBuffer(value)) return /^(body|bytes)$/.test(column) ? value : value.toString();
   const isWhole = typeof value === "string" && /^\d+$/.test(value);
   return isWhole ? Number(value) : (value as SqliteRow[string]);
 }

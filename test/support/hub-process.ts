@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 
+import { asStarted } from "./as-started.ts";
 import { noLimits } from "./no-limits.ts";
 
 export type HubProcess = {
@@ -30,7 +31,7 @@ export async function startHubProcess(
   settings: Readonly<Record<string, string>>,
   { leaseMs, isBuilt = false, onLog }: HubProcessOptions = {},
 ): Promise<HubProcess> {
-  const operators = [isBuilt ? "dist/main.js" : "src/main.ts", "serve"];
+  const operators = isBuilt ? asStarted : ["src/main.ts", "serve"];
   const program = leaseMs === undefined ? operators : ["test/support/hub-program.ts", `${leaseMs}`];
   const given = Object.fromEntries(Object.entries(settings).map(([name, value]) => [`CARILLON_${name}`, value]));
   const child = spawn(process.execPath, program, {

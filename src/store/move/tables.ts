@@ -114,8 +114,15 @@ export const tables: readonly Table[] = [
       links: "text",
       published_at: "whole",
       body: "body",
+      large_body: "text",
     },
     key: ["topic_id", "seq"],
+    countsIds: false,
+  },
+  {
+    name: "body_parts",
+    columns: { name: "text", part: "whole", bytes: "body" },
+    key: ["name", "part"],
     countsIds: false,
   },
   {

@@ -1,4 +1,5 @@
 import { HubError } from "../../errors.ts";
+import { allocateLarge, freeWhole } from "../../work/large-body.ts";
 import type { PublicationKey } from "../../model/publication.ts";
 import type { PublicationStore } from "../publication-store.ts";
 import { type PublicationRow, toPublication } from "../rows/publication-row.ts";
@@ -9,10 +10,14 @@ import { sql } from "./statement.ts";
 const pageSize = 1000;
 
 const byKey = sql(
-  `SELECT p.content_type, p.links, p.published_at, p.body, t.url AS topic_url FROM publications p
+  `SELECT p.content_type, p.links, p.published_at, p.body, p.large_body, t.url AS topic_url FROM publications p
      JOIN topics t ON t.id = p.topic_id WHERE p.topic_id = $1 AND p.seq = $2`,
 );
-const sizeByKey = sql("SELECT octet_length(body) AS bytes FROM publications WHERE topic_id = $1 AND seq = $2");
+const sizeByKey = sql(
+  `SELECT octet_length(body) + coalesce((SELECT sum(octet_length(bytes)) FROM body_parts WHERE name = p.large_body), 0)::int AS bytes
+     FROM publications p WHERE topic_id = $1 AND seq = $2`,
+);
+const partByName = sql("SELECT bytes FROM body_parts WHERE name = $1 AND part = $2");
 // While an earlier publication is on its way, somebody may yet fall behind with that one and be owed all that follow. What is
 // needed first is asked once for each topic: rows of `behind` are written anew so often that the dead among them count.
 const removePage = sql(
@@ -28,7 +33,8 @@ const removePage = sql(
        SELECT p.topic_id, p.seq FROM page p JOIN needed n ON n.topic_id = p.topic_id
          JOIN fan_outs f ON f.topic_id = p.topic_id AND f.seq = p.seq AND f.done
         WHERE n.first IS NULL OR p.seq < n.first
-        LIMIT $3) RETURNING 1)
+        LIMIT $3) RETURNING large_body),
+   parts AS (DELETE FROM body_parts WHERE name IN (SELECT large_body FROM removed))
    SELECT (SELECT count(*) FROM removed) AS removed, l.* FROM
      (SELECT topic_id AS "topicId", seq FROM page ORDER BY topic_id, seq OFFSET ${pageSize - 1}) l
    UNION ALL
@@ -38,15 +44,18 @@ const removePage = sql(
 type Page = { readonly removed: number } & (PublicationKey | { readonly topicId: null });
 
 export function createPublications(db: Database): PublicationStore {
+  async function bodyBytes(key: PublicationKey): Promise<number> {
+    const [row] = await db.all<{ readonly bytes: number }>(sizeByKey, key.topicId, key.seq);
+    return unlessGone(key, row).bytes;
+  }
+
   return {
     async load(key) {
-      const [row] = await db.all<PublicationRow>(byKey, key.topicId, key.seq);
-      return toPublication(key, unlessGone(key, row));
+      const row = unlessGone(key, (await db.all<PublicationRow>(byKey, key.topicId, key.seq))[0]);
+      if (row.large_body === null) return toPublication(key, row);
+      return toPublication(key, { ...row, body: await loadLarge(db, row.large_body, await bodyBytes(key)) });
     },
-    async bodyBytes(key) {
-      const [row] = await db.all<{ readonly bytes: number }>(sizeByKey, key.topicId, key.seq);
-      return unlessGone(key, row).bytes;
-    },
+    bodyBytes,
     async removeSettled(limit) {
       let removed = 0;
       for (let after: PublicationKey | undefined = { topicId: 0, seq: 0 }; after !== undefined && removed < limit;) {
@@ -57,6 +66,18 @@ export function createPublications(db: Database): PublicationStore {
       return removed;
     },
   };
+}
+
+/** A part at a time: what comes over the wire takes three times its size. */
+async function loadLarge(db: Database, name: string, length: number): Promise<Buffer> {
+  const body = Buffer.from(allocateLarge(length));
+  for (let at = 0, part = 0; at < length; part += 1) {
+    const [row] = await db.all<{ readonly bytes: Buffer }>(partByName, name, part);
+    if (row === undefined) throw new HubError("not_found", `part ${part} of the body ${name} is gone`);
+    at += row.bytes.copy(body, at);
+    freeWhole(row.bytes);
+  }
+  return body;
 }
 
 function unlessGone<T>({ topicId, seq }: PublicationKey, found: T | undefined): T {

@@ -133,13 +133,23 @@ export const publications = pgTable(
     /** JSON: the links as advertised. */
     links: text("links").notNull(),
     publishedAt: at("published_at").notNull(),
+    /** Empty where it is large. */
     body: bytes("body").notNull(),
+    /** The name of its parts. */
+    largeBody: text("large_body"),
   },
   (t) => [
     primaryKey({ columns: [t.topicId, t.seq] }),
     index("publications_at").on(t.publishedAt),
     index("publications_topic_at").on(t.topicId, t.publishedAt, t.seq),
   ],
+);
+
+/** A body that is large, in parts. */
+export const bodyParts = pgTable(
+  "body_parts",
+  { name: plain("name").notNull(), part: integer("part").notNull(), bytes: bytes("bytes").notNull() },
+  (t) => [primaryKey({ columns: [t.name, t.part] })],
 );
 
 /** A publication on its way: a cursor over the subscriptions, and the receipt's figures but for those of open chunks. */

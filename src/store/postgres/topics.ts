@@ -1,5 +1,6 @@
 import { HubError } from "../../errors.ts";
 import type { FetchClaim, FetchOutcome } from "../../model/topic.ts";
+import { bodyNameOf } from "../rows/body-parts.ts";
 import { toFetchClaim, toTopic, type TopicRow } from "../rows/topic-row.ts";
 import type { TopicStore } from "../topic-store.ts";
 import { claimables } from "./claimable.ts";
@@ -92,7 +93,7 @@ async function settleFetch(
   return db.transact(async (session) => {
     const [numbered] = await settleIn(session);
     if (numbered === undefined) return false;
-    await publish(session, numbered, outcome.content, now);
+    await publish(session, numbered, outcome.content, bodyNameOf(claim), now);
     return true;
   });
 }

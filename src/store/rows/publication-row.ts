@@ -7,6 +7,7 @@ export type PublicationRow = {
   readonly links: string;
   readonly published_at: number;
   readonly body: Buffer;
+  readonly large_body: string | null;
 };
 
 export function toPublication({ topicId, seq }: PublicationKey, row: PublicationRow): Publication {

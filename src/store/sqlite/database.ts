@@ -54,6 +54,7 @@ export function openDatabase(file: string, migrationsFolder: string, options: Sq
   const { connection, close } = openFile(file, migrationsFolder, options);
   try {
     voidClaims(connection);
+    removeUnusedParts(connection);
     followDuePlaces(connection);
     // From here on a wait would stop everything else: who is refused tries again.
     connection.pragma("busy_timeout = 50");
@@ -121,5 +122,13 @@ function voidClaims(connection: SqliteDatabase.Database): void {
     UPDATE intents SET owner = NULL WHERE owner IS NOT NULL;
     UPDATE chunks SET owner = NULL WHERE owner IS NOT NULL;
     UPDATE behind SET owner = NULL, due_at = 0, next = ${firstOwed("next")} WHERE owner IS NOT NULL;
+  `);
+}
+
+/** Bodies whose publications never came to be. */
+function removeUnusedParts(connection: SqliteDatabase.Database): void {
+  connection.exec(`
+    DELETE FROM body_parts WHERE name IN (SELECT DISTINCT name FROM body_parts EXCEPT
+      SELECT large_body FROM publications WHERE large_body IS NOT NULL);
   `);
 }

@@ -120,13 +120,30 @@ export const publications = sqliteTable(
     /** JSON: the links as advertised. */
     links: text("links").notNull(),
     publishedAt: at("published_at").notNull(),
+    /** Empty where it is large. */
     body: blob("body", { mode: "buffer" }).notNull(),
+    /** The name of its parts. */
+    largeBody: text("large_body"),
   },
   (t) => [
     primaryKey({ columns: [t.topicId, t.seq] }),
     index("publications_at").on(t.publishedAt),
     index("publications_topic_at").on(t.topicId, t.publishedAt, t.seq),
+    uniqueIndex("publications_large")
+      .on(t.largeBody)
+      .where(sql`large_body is not null`),
   ],
+);
+
+/** A body that is large, in parts. They are there before its publication is: those of no publication are of a try that failed. */
+export const bodyParts = sqliteTable(
+  "body_parts",
+  {
+    name: text("name").notNull(),
+    part: integer("part").notNull(),
+    bytes: blob("bytes", { mode: "buffer" }).notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.name, t.part] })],
 );
 
 /** A publication on its way: a cursor over the subscriptions, and the receipt's figures. */

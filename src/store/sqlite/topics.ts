@@ -1,10 +1,12 @@
 import { HubError } from "../../errors.ts";
 import type { FetchClaim, FetchOutcome } from "../../model/topic.ts";
 import { toFetchClaim, toTopic, type TopicRow } from "../rows/topic-row.ts";
+import { bodyNameOf } from "../rows/body-parts.ts";
 import type { TopicStore } from "../topic-store.ts";
 import { createClaimDue } from "./claim-due.ts";
 import type { Database } from "./database.ts";
 import { claimables } from "./due-places.ts";
+import { createLargeBodies } from "./large-bodies.ts";
 import { createPublish } from "./publish.ts";
 
 export function createTopics(db: Database): TopicStore {
@@ -31,6 +33,7 @@ export function createTopics(db: Database): TopicStore {
   );
   const release = connection.prepare("UPDATE topics SET fetch_owner = NULL WHERE id = ? AND fetch_owner = ?");
   const settle = createSettleFetch(db);
+  const largeBodies = createLargeBodies(db);
 
   return {
     async find(url) {
@@ -40,7 +43,13 @@ export function createTopics(db: Database): TopicStore {
     ping: (urls, minIntervalMs, now) =>
       write(() => urls.filter((url) => ping.get({ url, minIntervalMs, now: now.getTime() }) !== undefined)),
     claimFetches,
-    settleFetch: (fetch, outcome, minIntervalMs, now) => write(() => settle(fetch, outcome, minIntervalMs, now)),
+    async settleFetch(fetch, outcome, minIntervalMs, now) {
+      if (outcome.kind !== "changed") return write(() => settle(fetch, outcome, minIntervalMs, now));
+      await largeBodies.add(bodyNameOf(fetch), outcome.content.body);
+      const isKept = await write(() => settle(fetch, outcome, minIntervalMs, now));
+      if (!isKept) await largeBodies.remove(bodyNameOf(fetch));
+      return isKept;
+    },
     release: ({ topicId, token }) =>
       claim(() => {
         release.run(topicId, token);
@@ -75,7 +84,7 @@ function createSettleFetch(db: Database) {
     if (outcome.kind === "failed") return true;
     const fingerprint = outcome.kind === "changed" ? outcome.fingerprint : (claim.fingerprint ?? null);
     see.run(outcome.validators.etag ?? null, outcome.validators.lastModified ?? null, fingerprint, topicId);
-    if (outcome.kind === "changed") publish(topicId, outcome.content, now);
+    if (outcome.kind === "changed") publish(topicId, outcome.content, bodyNameOf(claim), now);
     return true;
   };
 }

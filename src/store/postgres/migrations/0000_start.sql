@@ -12,6 +12,13 @@ CREATE TABLE "behind" (
 	"lease_until" timestamp with time zone
 );
 --> statement-breakpoint
+CREATE TABLE "body_parts" (
+	"name" text COLLATE "C" NOT NULL,
+	"part" integer NOT NULL,
+	"bytes" "bytea" NOT NULL,
+	CONSTRAINT "body_parts_name_part_pk" PRIMARY KEY("name","part")
+);
+--> statement-breakpoint
 CREATE TABLE "chunks" (
 	"id" bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY (sequence name "chunks_id_seq" INCREMENT BY 1 MINVALUE 1 MAXVALUE 9223372036854775807 START WITH 1 CACHE 1),
 	"topic_id" bigint NOT NULL,
@@ -73,6 +80,7 @@ CREATE TABLE "publications" (
 	"links" text NOT NULL,
 	"published_at" bigint NOT NULL,
 	"body" "bytea" NOT NULL,
+	"large_body" text,
 	CONSTRAINT "publications_topic_id_seq_pk" PRIMARY KEY("topic_id","seq")
 );
 --> statement-breakpoint

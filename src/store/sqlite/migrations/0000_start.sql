@@ -43,6 +43,13 @@ CREATE TABLE `blocks` (
 );
 --> statement-breakpoint
 CREATE UNIQUE INDEX `blocks_value` ON `blocks` (`kind`,`value`);--> statement-breakpoint
+CREATE TABLE `body_parts` (
+	`name` text NOT NULL,
+	`part` integer NOT NULL,
+	`bytes` blob NOT NULL,
+	PRIMARY KEY(`name`, `part`)
+);
+--> statement-breakpoint
 CREATE TABLE `chunks` (
 	`id` integer PRIMARY KEY AUTOINCREMENT NOT NULL,
 	`topic_id` integer NOT NULL,
@@ -113,12 +120,14 @@ CREATE TABLE `publications` (
 	`links` text NOT NULL,
 	`published_at` integer NOT NULL,
 	`body` blob NOT NULL,
+	`large_body` text,
 	PRIMARY KEY(`topic_id`, `seq`),
 	FOREIGN KEY (`topic_id`) REFERENCES `topics`(`id`) ON UPDATE no action ON DELETE no action
 );
 --> statement-breakpoint
 CREATE INDEX `publications_at` ON `publications` (`published_at`);--> statement-breakpoint
 CREATE INDEX `publications_topic_at` ON `publications` (`topic_id`,`published_at`,`seq`);--> statement-breakpoint
+CREATE UNIQUE INDEX `publications_large` ON `publications` (`large_body`) WHERE large_body is not null;--> statement-breakpoint
 CREATE TABLE `pulse` (
 	`id` integer PRIMARY KEY NOT NULL,
 	`at` integer NOT NULL
