@@ -5,11 +5,11 @@ export type Address = ipaddr.IPv4 | ipaddr.IPv6;
 export type Network = readonly [base: Address, prefixLength: number];
 
 /**
- * The address that `text` spells canonically, a mapped IPv4 (::ffff:a.b.c.d) unwrapped. Undefined for anything else:
- * ipaddr.js by itself also takes octal, hex and short spellings.
+ * The address that `text` spells canonically, a mapped IPv4 (::ffff:a.b.c.d) unwrapped, without the zone (fe80::1%eth0).
+ * Undefined for anything else: ipaddr.js by itself also takes octal, hex and short spellings, and throws at some zones.
  */
 export function parseAddress(text: string): Address | undefined {
-  return isIP(text) === 0 ? undefined : ipaddr.process(text);
+  return isIP(text) === 0 ? undefined : ipaddr.process(text.replace(/%.*/, ""));
 }
 
 /** Throws a plain Error where `text` is no network in CIDR notation. */

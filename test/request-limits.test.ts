@@ -67,6 +67,18 @@ test("CARILLON_TRUST_PROXY_CIDRS: behind a proxy each client has its own limit, 
   expect(await statuses(hub, forwarded("2001:db8::ffff:2"), 1)).toEqual([429]); // the same /64
 });
 
+test("an X-Forwarded-For that a proxy lets through harms nobody, however odd it is", async () => {
+  await using hub = await openTestHub({ settings: behindProxy });
+  for (const odd of ["fe80::1%br-lan", "fe80::1%a.b:c", "[fe80::1%-]:1", "::%x", "1.2.3.4%x", "%"])
+    expect([odd, (await sendRaw(hub.url, forwarded(odd))).status]).toEqual([odd, expect.toBeOneOf([204, 429])]);
+});
+
+test("an expectation that the hub cannot meet counts like any other request", async () => {
+  await using hub = await openTestHub({ settings });
+  const odd = { ...ping, headers: { ...formType, expect: "a miracle" } };
+  expect(await statuses(hub, odd, 4)).toEqual([417, 417, 417, 429]);
+});
+
 test("who is no proxy that is believed is who it is, whatever it claims; the log says so once", async () => {
   const told: string[] = [];
   const log = pino({ level: "warn" }, { write: (line: string) => told.push(line) });

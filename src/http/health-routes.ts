@@ -2,7 +2,7 @@ import { Hono } from "hono";
 
 import type { AppEnv } from "./app-env.ts";
 
-/** Asked by machines, often: neither counts for a client's limit. */
+/** Asked by machines, often: answered whatever a client's limit says. */
 export const healthPaths: readonly string[] = ["/livez", "/readyz"];
 
 /** `/livez`: the process turns. `/readyz`: it can also accept (promise F); why it cannot is in the log, not for strangers. */

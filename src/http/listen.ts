@@ -69,7 +69,7 @@ function answerAll(
   const connections = createConnections(clients, share, clock);
   const refuseTooMany = createRefuseTooMany(limit, clock);
 
-  function answer(request: IncomingMessage, response: ServerResponse, awaitsWord = false): void {
+  function answer(request: IncomingMessage, response: ServerResponse, expects?: "word" | "other"): void {
     const { socket } = request;
     const peer = connections.admit(request, response);
     if (peer === undefined) return;
@@ -79,7 +79,8 @@ function answerAll(
     if (refusal !== undefined) return send(response, refusal);
     const fault = refuseFraming(request);
     if (fault !== undefined) return endWith(socket, plainAnswer(400, fault));
-    if (awaitsWord) response.writeContinue();
+    if (expects === "other") return send(response, unmet);
+    if (expects === "word") response.writeContinue();
     serve(request, response, client);
   }
 
@@ -90,10 +91,8 @@ function answerAll(
     if (connections.add(socket)) for (const listener of speakHttp) listener.call(server, socket);
   });
   server.on("request", (request, response) => answer(request, response));
-  server.on("checkContinue", (request, response) => answer(request, response, true));
-  server.on("checkExpectation", (_request, response) => {
-    send(response, plainAnswer(417, "Expect must be 100-continue", { Connection: "close" }));
-  });
+  server.on("checkContinue", (request, response) => answer(request, response, "word"));
+  server.on("checkExpectation", (request, response) => answer(request, response, "other"));
   server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
     if (error instanceof Flood) return connections.shutOut(socket);
     const peer = connections.peerOf(socket);
@@ -102,6 +101,8 @@ function answerAll(
     endWith(socket, answerFault(error.code));
   });
 }
+
+const unmet = plainAnswer(417, "Expect must be 100-continue", { Connection: "close" });
 
 /** The last word on a connection, whatever else comes. */
 function endWith(socket: Duplex, answer: Answer): void {

@@ -36,6 +36,7 @@ test.each([
   { peer: "::ffff:10.0.0.1", said: "203.0.113.9", client: "203.0.113.9", what: "a mapped proxy" },
   { peer: "10.0.0.1", said: "203.0.113.9, unknown", client: "10.0.0.1", what: "a hop that cannot be read" },
   { peer: "10.0.0.1", said: "203.0.113.9, unknown, 10.0.0.2", client: "10.0.0.2", what: "one before another proxy" },
+  { peer: "10.0.0.1", said: "fe80::1%br-lan", client: "fe80:0:0:0::/64", what: "a link-local address of a zone" },
   { peer: "10.0.0.1", said: "0x7f.1", client: "10.0.0.1", what: "an odd spelling" },
   { peer: "10.0.0.1", said: "", client: "10.0.0.1", what: "nothing" },
   { peer: "10.0.0.1", said: `203.0.113.9${", 10.0.0.2".repeat(32)}`, client: "10.0.0.2", what: "more than 32 hops" },
