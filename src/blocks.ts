@@ -1,6 +1,6 @@
 import type { Post } from "./distribute/post.ts";
 import type { Block, Blockable, BlockKind } from "./model/block.ts";
-import { parseHttpUrl, topicIdentity } from "./model/http-url.ts";
+import { parseHttpUrl } from "./model/http-url.ts";
 import { bareHost, plainUrl } from "./model/url-pattern.ts";
 import { isInside, type Network, parseAddress, parseNetwork } from "./networks.ts";
 import { readHostPattern } from "./config/rules.ts";
@@ -10,9 +10,9 @@ const values: Readonly<
   Record<BlockKind, { readonly rule: string; readonly read: (text: string) => string | undefined }>
 > = {
   "callback-host": { rule: "a host (example.com, *.example.com) or an address", read: readHost },
-  callback: { rule: "an absolute http(s) URL", read: (text) => readUrl(text, (url) => plainUrl(url).href) },
+  callback: { rule: "an absolute http(s) URL", read: readUrl },
   client: { rule: "an address or a network (192.0.2.7, 192.0.2.0/24, 2001:db8::/48)", read: readNetwork },
-  topic: { rule: "an absolute http(s) URL", read: (text) => readUrl(text, topicIdentity) },
+  topic: { rule: "an absolute http(s) URL", read: readUrl },
   publisher: { rule: "a host (example.com, *.example.com) or an address", read: readHost },
 };
 
@@ -51,7 +51,7 @@ export class Blocks {
   reasonFor({ topic, callback, client }: Blockable): string | undefined {
     if (this.#isEmpty) return undefined;
     return (
-      this.ofCallback(callback) ?? this.#ofTopic(topic) ?? (client === undefined ? undefined : this.ofClient(client))
+      this.ofCallback(callback) ?? this.ofTopic(topic) ?? (client === undefined ? undefined : this.ofClient(client))
     );
   }
 
@@ -68,8 +68,11 @@ export class Blocks {
     return this.#clients.find(([network]) => isInside(address, [network]))?.[1];
   }
 
-  #ofTopic(topic: string): string | undefined {
-    return this.#topics.get(topic) ?? this.#hosts.publisher.reasonFor(new URL(topic).hostname);
+  /** `topic`: its URL, or one that a redirect leads to. */
+  ofTopic(topic: string): string | undefined {
+    if (this.#isEmpty) return undefined;
+    const url = new URL(topic);
+    return this.#hosts.publisher.reasonFor(url.hostname) ?? this.#topics.get(plainUrl(url).href);
   }
 }
 
@@ -102,18 +105,15 @@ class Patterns {
 
 /** A pattern, or an address as URL spells it. */
 function readHost(text: string): string | undefined {
-  const host = text.startsWith("*.")
-    ? undefined
-    : URL.parse(`http://${text.includes(":") && !text.startsWith("[") ? `[${text}]` : text}/`);
-  if (host !== undefined && host !== null && host.port === "" && host.pathname === "/" && host.username === "") {
-    return bareHost(host.hostname);
-  }
-  return readHostPattern(text);
+  const address = parseAddress(text.replace(/^\[(.*)\]$/, "$1"));
+  if (address?.kind() === "ipv6") return new URL(`http://[${address.toString()}]/`).hostname;
+  const pattern = address?.toString() ?? readHostPattern(text.replace(/\.$/, ""));
+  return pattern === undefined || pattern.startsWith("*.") ? pattern : URL.parse(`http://${pattern}/`)?.hostname;
 }
 
-function readUrl(text: string, spell: (url: URL) => string): string | undefined {
+function readUrl(text: string): string | undefined {
   const parsed = parseHttpUrl(text);
-  return parsed.kind === "url" ? spell(parsed.url) : undefined;
+  return parsed.kind === "url" ? plainUrl(parsed.url).href : undefined;
 }
 
 /** Of IPv6 a /64 at least: that is one client. */

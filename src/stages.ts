@@ -171,17 +171,23 @@ function createValidate({ config, address, blocks }: StageDeps, fetching: Fetchi
 
 type Fetching = ReturnType<typeof fetchDeps>;
 
-function fetchDeps({ config, clock, outbound, address }: StageDeps) {
+function fetchDeps({ config, clock, outbound, address, blocks }: StageDeps) {
   const budget = new ByteBudget(clock, mostFetchedBytes);
-  const refuse = (url: URL) => refuseDetour(url, config, address);
+  const refuse = (url: URL) => refuseDetour(url, config, address, blocks);
   const turns = new Turns();
   return { outbound, clock, budget, turns, maxBytes: config.topicMaxBytes, version, publicUrl: address.url, refuse };
 }
 
 /** What a redirect of a topic may not lead to, in the words of fetchTopic. Addresses are the door's to judge. */
-function refuseDetour(url: URL, { topicAllow, topicDeny }: Config, address: HubAddress): string | undefined {
+function refuseDetour(
+  url: URL,
+  { topicAllow, topicDeny }: Config,
+  address: HubAddress,
+  blocks: Blocks,
+): string | undefined {
   if (address.contains(url)) return "that leads to this hub itself";
-  return passesLists(url, topicAllow, topicDeny) ? undefined : "that is not a topic this hub serves";
+  const isServed = passesLists(url, topicAllow, topicDeny) && blocks.ofTopic(url.href) === undefined;
+  return isServed ? undefined : "that is not a topic this hub serves";
 }
 
 function createFetching(deps: StageDeps, fetching: Fetching, bells: Bells, nudgeFetch: () => void, onError: OnError) {

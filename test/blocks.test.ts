@@ -25,9 +25,13 @@ describe("what a value may be", () => {
     ["callback-host", "*.Example.com", "*.example.com"],
     ["callback-host", "192.0.2.7", "192.0.2.7"],
     ["callback-host", "2001:DB8::1", "[2001:db8::1]"],
+    ["callback-host", "::ffff:192.0.2.7", "192.0.2.7"],
+    ["callback-host", "[2001:db8::1]", "[2001:db8::1]"],
+    ["callback-host", "*.Example.com.", "*.example.com"],
     ["publisher", "bücher.example", "xn--bcher-kva.example"],
     ["callback", "https://Example.com./%63b?x=1", "https://example.com/cb?x=1"],
     ["topic", "HTTPS://example.com/%7Efeed", "https://example.com/~feed"],
+    ["topic", "https://example.com./feed", "https://example.com/feed"],
     ["client", "192.0.2.7", "192.0.2.7/32"],
     ["client", "192.0.2.0/24", "192.0.2.0/24"],
     ["client", "2001:db8::1", "2001:db8::1/64"],
@@ -40,6 +44,10 @@ describe("what a value may be", () => {
     ["callback-host", "https://example.com/"],
     ["callback-host", "a b"],
     ["callback-host", ""],
+    ["callback-host", "."],
+    ["callback-host", "*"],
+    ["callback-host", "example.com?x"],
+    ["callback-host", "example.com#x"],
     ["publisher", "example.com:80"],
     ["publisher", "user@example.com"],
     ["callback", "example.com/cb"],
@@ -78,6 +86,16 @@ describe("what blocks match", () => {
     ["client", "192.0.2.8", false],
   ] as const)("%s %s: %s", (kind, text, matches) => {
     expect(blocksOf(kind, text).reasonFor(asked)).toBe(matches ? reason : undefined);
+  });
+
+  test.each([
+    ["callback-host", "192.0.2.7", { callback: "http://[::ffff:192.0.2.7]:8080/cb" }],
+    ["callback-host", "reader.example", { callback: "https://reader.example../cb" }],
+    ["callback", "http://192.0.2.7/cb", { callback: "http://[::ffff:c000:207]/%63b" }],
+    ["topic", "https://blog.example/feed", { topic: "https://blog.example./feed" }],
+    ["publisher", "192.0.2.7", { topic: "http://[::ffff:192.0.2.7]/feed" }],
+  ] as const)("%s %s also as it is spelled in %j", (kind, text, spelled) => {
+    expect(blocksOf(kind, text).reasonFor({ ...asked, ...spelled })).toBe(reason);
   });
 
   test("a client of IPv6 is the /64 that it counts as, and one that is not known matches nothing", () => {
@@ -177,6 +195,19 @@ test("nothing is delivered to who is blocked before the subscription has ended",
   await hub.post({ "hub.mode": "publish", "hub.url": topic });
   await hub.pass(soonMs);
   expect((await hub.store.figures()).behind).toBe(0);
+});
+
+test("a topic that is blocked is not fetched by way of a redirect either", async () => {
+  await using scene = await openScene("file");
+  const { hub, subscriber, topic, publisher } = scene;
+  await hub.subscribe(topic, subscriber.callback());
+  await scene.carillon("block", "topic", publisher.topic("/bad"), "--reason", reason);
+  await hub.pass(soonMs);
+  publisher.serve("/feed", { status: 302, headers: { Location: "/%62ad" } });
+  publisher.serve("/bad", { body: "two" });
+  await hub.publish(topic);
+  expect((await hub.store.topics.find(topic))?.fetchError).toContain("that is not a topic this hub serves");
+  expect(publisher.fetches.map(({ target }) => target)).toEqual(["/feed"]);
 });
 
 test.each([

@@ -12,7 +12,8 @@ test.each([
   { what: "which of one with zeros", url: "http://[2001:db8::1]:81/cb", host: "2001:db8:0:0::/64" },
   { what: "which of one that ends in zeros", url: "http://[2001:db8:1:2::]/cb", host: "2001:db8:1:2::/64" },
   { what: "which of one that begins with zeros", url: "http://[::1]/cb", host: "0:0:0:0::/64" },
-  { what: "which of one with IPv4 in it", url: "http://[::ffff:127.0.0.1]/cb", host: "0:0:0:0::/64" },
+  { what: "whether IPv4 is written as IPv6", url: "http://[::ffff:127.0.0.1]/cb", host: "127.0.0.1" },
+  { what: "several final dots", url: "https://reader.example../cb", host: "reader.example" },
 ])("what is counted by host does not depend on $what: $url", ({ url, host }) => {
   expect(hostOf(url)).toBe(host);
 });

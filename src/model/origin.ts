@@ -1,3 +1,5 @@
+import { bareHost } from "./url-pattern.ts";
+
 /** Scheme, host and port of an absolute http(s) URL, as the URL standard spells them: what deliveries are counted by. */
 export function originOf(url: string): string {
   return new URL(url).origin;
@@ -8,9 +10,8 @@ export function originOf(url: string): string {
  * the port. A final dot means nothing, and an IPv6 address counts with its whole /64, which is one machine's to choose from.
  */
 export function hostOf(url: string): string {
-  const { hostname } = new URL(url);
-  if (hostname.startsWith("[")) return networkOf(hostname.slice(1, -1));
-  return hostname.endsWith(".") ? hostname.slice(0, -1) : hostname;
+  const host = bareHost(new URL(url).hostname);
+  return host.startsWith("[") ? networkOf(host.slice(1, -1)) : host;
 }
 
 /** The /64 of an IPv6 address as the URL standard spells it. */

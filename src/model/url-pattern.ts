@@ -24,14 +24,17 @@ export function matchesHost(hostname: string, pattern: string): boolean {
   return wanted.startsWith("*.") ? host.endsWith(wanted.slice(1)) : host === wanted;
 }
 
-/** A URL as policy compares it: without a final dot of its host (`example.com.`) and without escapes that need not be (`%66eed`). */
+/** A URL as policy compares it: with its bare host (`bareHost`) and without escapes that need not be (`%66eed`). */
 export function plainUrl(url: URL): URL {
   const plain = new URL(topicIdentity(url));
   plain.hostname = bareHost(plain.hostname);
   return plain;
 }
 
-/** A host without the final dot of a fully qualified name. */
+/** A host without the final dot of a fully qualified name, and IPv4 that is written as IPv6 (`[::ffff:c000:207]`) as IPv4. */
 export function bareHost(hostname: string): string {
-  return hostname.replace(/\.+$/, "");
+  if (!hostname.startsWith("[")) return hostname.replace(/\.+$/, "");
+  const [, high, low] = /^\[::ffff:([\da-f]{1,4}):([\da-f]{1,4})\]$/.exec(hostname) ?? [];
+  if (high === undefined || low === undefined) return hostname;
+  return [high, low].flatMap((part) => [Number.parseInt(part, 16) >> 8, Number.parseInt(part, 16) & 255]).join(".");
 }

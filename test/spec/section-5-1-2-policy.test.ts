@@ -74,6 +74,13 @@ test("§5.1.2 a callback that CARILLON_CALLBACK_DENY matches is refused with 403
   expect(subscriber.verifications.map(({ target }) => target.split("?")[0])).toEqual(["/good"]);
 });
 
+test("§5.1.2 a callback at an address that is denied is refused although that is written as IPv6", async () => {
+  await using hub = await openTestHub({ settings: { CALLBACK_DENY: "127.0.0.1" } });
+  for (const host of ["127.0.0.1", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]"])
+    expect((await post(hub, toSubscribe(topic, `http://${host}:2/cb`)))[0]).toBe(403);
+  expect((await post(hub, toSubscribe(topic, "http://[::ffff:127.0.0.2]:2/cb")))[0]).toBe(202);
+});
+
 test("§5.1.2 no list keeps a subscriber from leaving", async () => {
   const settings = { TOPIC_DENY: "feeds.example", CALLBACK_DENY: "reader.example" };
   await using hub = await openTestHub({ settings });
