@@ -90,7 +90,7 @@ export function createStages(deps: StageDeps): Stages {
   const fetch = createFetching(deps, fetching, bells, nudgeFetch, onError);
   const { fanOut, catchUp, tendHosts } = createDelivery(deps, bells, onError);
   const nudgeVerification = () => bells.verify.ring();
-  const endBlocked = createEndBlocked({ store, blocks, log, nudgeVerification });
+  const endBlocked = createEndBlocked({ store, blocks, log, perMinute: capsOf(config).perMinute, nudgeVerification });
   return {
     address,
     hub: createHubSteps(deps, { minIntervalMs, nudgeFetch, nudgeVerification }),

@@ -4,107 +4,19 @@ import { join } from "node:path";
 
 import { describe, expect, test } from "vitest";
 
-import { Blocks, readBlockValue } from "../src/blocks.ts";
 import { run } from "../src/cli/run.ts";
 import { openSqliteStore } from "../src/store/sqlite/sqlite-store.ts";
-import { type BlockKind } from "../src/model/block.ts";
 import { migrationsOf } from "../src/open-store.ts";
 import { subscribeAll } from "./support/crowd.ts";
 import { openPublisher, type Publisher } from "./support/publisher.ts";
 import { openSubscriber, parameters, type Subscriber } from "./support/subscriber.ts";
+import { toSubscribe } from "./support/requests.ts";
 import { openTestDatabase } from "./support/test-database.ts";
-import { openTestHub, type TestHub } from "./support/test-hub.ts";
+import { openTestHub, type TestHub, type TestHubOptions } from "./support/test-hub.ts";
 
 const minuteMs = 60_000;
 const soonMs = 5000;
 const reason = "its owner did not ask for this";
-
-describe("what a value may be", () => {
-  test.each([
-    ["callback-host", "Example.COM.", "example.com"],
-    ["callback-host", "*.Example.com", "*.example.com"],
-    ["callback-host", "192.0.2.7", "192.0.2.7"],
-    ["callback-host", "2001:DB8::1", "[2001:db8::1]"],
-    ["callback-host", "::ffff:192.0.2.7", "192.0.2.7"],
-    ["callback-host", "[2001:db8::1]", "[2001:db8::1]"],
-    ["callback-host", "*.Example.com.", "*.example.com"],
-    ["publisher", "bücher.example", "xn--bcher-kva.example"],
-    ["callback", "https://Example.com./%63b?x=1", "https://example.com/cb?x=1"],
-    ["topic", "HTTPS://example.com/%7Efeed", "https://example.com/~feed"],
-    ["topic", "https://example.com./feed", "https://example.com/feed"],
-    ["client", "192.0.2.7", "192.0.2.7/32"],
-    ["client", "192.0.2.0/24", "192.0.2.0/24"],
-    ["client", "2001:db8::1", "2001:db8::1/64"],
-    ["client", "::ffff:192.0.2.7", "192.0.2.7/32"],
-  ] as const)("%s %s is kept as %s", (kind, text, value) => {
-    expect(readBlockValue(kind, text)).toEqual({ value });
-  });
-
-  test.each([
-    ["callback-host", "https://example.com/"],
-    ["callback-host", "a b"],
-    ["callback-host", ""],
-    ["callback-host", "."],
-    ["callback-host", "*"],
-    ["callback-host", "example.com?x"],
-    ["callback-host", "example.com#x"],
-    ["publisher", "example.com:80"],
-    ["publisher", "user@example.com"],
-    ["callback", "example.com/cb"],
-    ["topic", "ftp://example.com/"],
-    ["topic", "https://example.com/#x"],
-    ["client", "example.com"],
-    ["client", "192.0.2.0/33"],
-  ] as const)("%s %s is refused", (kind, text) => {
-    expect(readBlockValue(kind, text)).toHaveProperty("rule");
-  });
-});
-
-describe("what blocks match", () => {
-  const asked = {
-    topic: "https://blog.example/feed",
-    callback: "https://a.b.reader.example/cb?x",
-    client: "192.0.2.7",
-  };
-  test.each([
-    ["callback-host", "a.b.reader.example", true],
-    ["callback-host", "*.reader.example", true],
-    ["callback-host", "*.b.reader.example", true],
-    ["callback-host", "reader.example", false],
-    ["callback-host", "*.a.b.reader.example", false],
-    ["callback-host", "blog.example", false],
-    ["callback", "https://a.b.reader.example/cb?x", true],
-    ["callback", "https://a.b.reader.example./%63b?x", true],
-    ["callback", "https://a.b.reader.example/cb", false],
-    ["topic", "https://blog.example/feed", true],
-    ["topic", "https://blog.example/feed/2", false],
-    ["publisher", "blog.example", true],
-    ["publisher", "*.example", true],
-    ["publisher", "reader.example", false],
-    ["client", "192.0.2.7", true],
-    ["client", "192.0.2.0/24", true],
-    ["client", "192.0.2.8", false],
-  ] as const)("%s %s: %s", (kind, text, matches) => {
-    expect(blocksOf(kind, text).reasonFor(asked)).toBe(matches ? reason : undefined);
-  });
-
-  test.each([
-    ["callback-host", "192.0.2.7", { callback: "http://[::ffff:192.0.2.7]:8080/cb" }],
-    ["callback-host", "reader.example", { callback: "https://reader.example../cb" }],
-    ["callback", "http://192.0.2.7/cb", { callback: "http://[::ffff:c000:207]/%63b" }],
-    ["topic", "https://blog.example/feed", { topic: "https://blog.example./feed" }],
-    ["publisher", "192.0.2.7", { topic: "http://[::ffff:192.0.2.7]/feed" }],
-  ] as const)("%s %s also as it is spelled in %j", (kind, text, spelled) => {
-    expect(blocksOf(kind, text).reasonFor({ ...asked, ...spelled })).toBe(reason);
-  });
-
-  test("a client of IPv6 is the /64 that it counts as, and one that is not known matches nothing", () => {
-    const blocks = blocksOf("client", "2001:db8::1");
-    expect(blocks.reasonFor({ ...asked, client: "2001:db8:0:0::/64" })).toBe(reason);
-    expect(blocks.reasonFor({ ...asked, client: "2001:db8:0:1::/64" })).toBe(undefined);
-    expect(blocks.reasonFor({ ...asked, client: undefined })).toBe(undefined);
-  });
-});
 
 describe.each(["file", "postgres"] as const)("carillon block, beside a hub on %s", (kind) => {
   test.each([
@@ -166,6 +78,24 @@ describe.each(["file", "postgres"] as const)("carillon block, beside a hub on %s
     expect((await hub.store.figures()).subscriptions).toBe(507);
   });
 
+  test("however many have ended, others are served as ever, and each is told in time", async () => {
+    const limits = { VERIFICATIONS_PER_MINUTE: "2", PENDING_PER_CLIENT: "3", PENDING_PER_HOST: "3" };
+    await using scene = await openScene(kind, { mostPending: 3 });
+    const { hub, subscriber, topic, publisher } = scene;
+    const paths = ["/1", "/2", "/3", "/4", "/5"];
+    for (const path of paths) await hub.subscribe(topic, subscriber.callback(path));
+    await hub.restart(limits);
+    await scene.carillon("block", "topic", topic, "--reason", reason);
+    await hub.pass(soonMs);
+    const other = publisher.topic("/other");
+    expect((await hub.post(toSubscribe(other, subscriber.callback("/good")))).status).toBe(202);
+    await hub.pass(minuteMs);
+    expect(await hub.store.subscriptions.find(other, subscriber.callback("/good"))).toBeDefined();
+    for (const _ of paths) await hub.pass(minuteMs);
+    const told = subscriber.verifications.filter((one) => parameters(one).get("hub.mode") === "denied");
+    expect(new Set(told.map(({ target }) => target.split("?")[0]))).toEqual(new Set(paths));
+  });
+
   test("what was being verified while it was blocked ends a minute later", async () => {
     await using scene = await openScene(kind);
     const { hub, subscriber, topic } = scene;
@@ -188,8 +118,6 @@ test("nothing is delivered to who is blocked before the subscription has ended",
   await using scene = await openScene("file");
   const { hub, subscriber, topic, publisher } = scene;
   await hub.subscribe(topic, subscriber.callback("/bad"));
-  const unblocked = blocksOf("callback", subscriber.callback("/other"));
-  expect(unblocked.ofCallback(subscriber.callback("/bad"))).toBe(undefined);
   await scene.carillon("block", "callback", subscriber.callback("/bad"), "--reason", reason);
   publisher.serve("/feed", { body: "two" });
   await hub.post({ "hub.mode": "publish", "hub.url": topic });
@@ -245,10 +173,10 @@ type Scene = AsyncDisposable & {
   carillon(...words: readonly string[]): ReturnType<typeof carillon>;
 };
 
-async function openScene(kind: "file" | "postgres"): Promise<Scene> {
+async function openScene(kind: "file" | "postgres", more: TestHubOptions = {}): Promise<Scene> {
   await using stack = new AsyncDisposableStack();
   const database = kind === "postgres" ? stack.use(await openTestDatabase()) : undefined;
-  const hub = stack.use(await openTestHub({ now: new Date(), ...(database && { database }) }));
+  const hub = stack.use(await openTestHub({ now: new Date(), ...more, ...(database && { database }) }));
   const publisher = stack.use(await openPublisher());
   const subscriber = stack.use(await openSubscriber());
   publisher.serve("/feed", { body: "one" });
@@ -280,14 +208,6 @@ async function carillon(words: readonly string[], url: string) {
 
 function ask({ hub, topic, subscriber }: Scene, mode = "subscribe"): Promise<Response> {
   return hub.post({ "hub.mode": mode, "hub.topic": topic, "hub.callback": subscriber.callback("/bad") });
-}
-
-function blocksOf(kind: BlockKind, text: string): Blocks {
-  const read = readBlockValue(kind, text);
-  if ("rule" in read) throw new Error(read.rule);
-  const blocks = new Blocks();
-  blocks.load([{ id: 1, kind, value: read.value, reason, createdAt: new Date(), isSwept: false }]);
-  return blocks;
 }
 
 function intentOf(topic: string, callback: string) {

@@ -16,13 +16,15 @@ export interface BlockStore {
 
   /**
    * Look at the next subscriptions by id, `limit` at most, end those that `reasonFor` gives a reason for, and have their callbacks told
-   * that they are denied (§5.2), in one transaction. `lastId`: the last that was looked at; absent after the last of all.
+   * that they are denied (§5.2), in one transaction. No host is told of more than `noticesPerMinute` in a minute, and nobody's caps
+   * know of these notices. `lastId`: the last that was looked at; absent after the last of all.
    */
   endBlocked(
     afterId: number,
     limit: number,
     reasonFor: (subscription: Blockable) => string | undefined,
     now: Date,
+    noticesPerMinute: number,
   ): Promise<{ readonly lastId: number | undefined; readonly ended: number }>;
 }
 

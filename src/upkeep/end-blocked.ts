@@ -11,6 +11,8 @@ export type EndBlockedDeps = {
     reasonFor(subscription: Blockable): string | undefined;
   };
   readonly log: Log;
+  /** How often one callback host may be asked. */
+  readonly perMinute: number;
   readonly nudgeVerification: () => void;
 };
 
@@ -26,7 +28,9 @@ type Walk = { readonly ids: readonly number[]; readonly begunAt: Date; afterId: 
  * Reads which blocks there are, and ends the subscriptions that new ones match, a batch at a time: at once, and again after a
  * minute, for those that were being verified meanwhile.
  */
-export function createEndBlocked({ store, blocks, log, nudgeVerification }: EndBlockedDeps): Step {
+export function createEndBlocked({ store, blocks, log, perMinute, nudgeVerification }: EndBlockedDeps): Step {
+  // The other half is for what the same hosts ask for meanwhile.
+  const noticesPerMinute = perMinute / 2;
   const walked = new Set<number>();
   let walk: Walk | undefined;
 
@@ -37,7 +41,8 @@ export function createEndBlocked({ store, blocks, log, nudgeVerification }: EndB
     const due = listed.filter((block) => !block.isSwept && isDue(block));
     if (walk === undefined && due.length === 0) return 0;
     walk ??= { ids: due.map(({ id }) => id), begunAt: now, afterId: 0, ended: 0 };
-    const { lastId, ended } = await store.blocks.endBlocked(walk.afterId, batch, (one) => blocks.reasonFor(one), now);
+    const reasonFor = (one: Blockable) => blocks.reasonFor(one);
+    const { lastId, ended } = await store.blocks.endBlocked(walk.afterId, batch, reasonFor, now, noticesPerMinute);
     walk.ended += ended;
     if (ended > 0) nudgeVerification();
     if (lastId === undefined) await finish(walk, listed);

@@ -24,8 +24,9 @@ export function tallyOf(
   const counted: Record<string, { pending: number; subscriptions: number }> = {};
   const at = (name: string) => (counted[name] ??= { pending: 0, subscriptions: 0 });
   for (const { client, callback } of intents) {
-    at(`client ${client}`).pending += 1;
-    at(`host ${hostOf(callback)}`).pending += 1;
+    const isNotice = client === "the hub";
+    at(isNotice ? `notices ${hostOf(callback)}` : `client ${client}`).pending += 1;
+    if (!isNotice) at(`host ${hostOf(callback)}`).pending += 1;
   }
   for (const { callback } of subscriptions) at(`host ${hostOf(callback)}`).subscriptions += 1;
   const kept = Object.fromEntries(quotas.map(({ name, ...counts }) => [name, counts]));

@@ -86,6 +86,22 @@ export function describeQuotas(open: OpenStore): void {
     });
   });
 
+  describe("notices to those whom a block has ended", () => {
+    test("count for no client and no host, and start one after the other, host by host", async () => {
+      await using opened = await open();
+      const { blocks, intents } = opened.store;
+      const callbacks = ["https://a.example/1", "https://a.example/2", "https://a.example/3", "https://b.example/1"];
+      for (const one of callbacks) await subscribe(opened.store, { callback: one });
+      expect(await blocks.endBlocked(0, plenty, () => "no", start, 1)).toEqual({ lastId: undefined, ended: 4 });
+      expect(await intents.countPending()).toBe(0);
+      const add = adding(opened, { ...none, client: 1, host: 1, perMinute: 1 });
+      expect(await add({ callback: "https://a.example/other" })).toBeUndefined();
+      expect(await claimedAt(opened, 0)).toEqual(["/1", "/1", "/other"]);
+      expect(await claimedAt(opened, 60_000)).toEqual(["/2"]);
+      expect(await claimedAt(opened, 120_000)).toEqual(["/3"]);
+    });
+  });
+
   describe("subscriptions of one callback host", () => {
     test("are at most so many: a new one is refused, a renewal or an end is not", async () => {
       await using opened = await open();
@@ -191,7 +207,19 @@ async function claimedAt({ store }: TestStore, ms: number): Promise<readonly str
 
 type Step = { readonly what: (typeof whats)[number]; readonly pick: number; readonly dice: number };
 
-const whats = ["add", "add", "add", "claim", "settle", "settle", "release", "remove", "lapse", "crash"] as const;
+const whats = [
+  "add",
+  "add",
+  "add",
+  "claim",
+  "settle",
+  "settle",
+  "release",
+  "remove",
+  "lapse",
+  "block",
+  "crash",
+] as const;
 const step = fc.record({ what: fc.constantFrom(...whats), pick: fc.nat(7), dice: fc.nat(0xffff) });
 
 async function take(opened: TestStore, claims: IntentClaim[], { what, pick, dice }: Step): Promise<void> {
@@ -220,6 +248,9 @@ async function take(opened: TestStore, claims: IntentClaim[], { what, pick, dice
       return;
     case "lapse":
       await subscriptions.endLapsed(after(dice), 1 + pick);
+      return;
+    case "block":
+      await opened.store.blocks.endBlocked(0, plenty, ({ callback: at }) => (at === one ? "no" : undefined), now, 1);
       return;
     case "crash":
       await opened.crash();

@@ -2,7 +2,7 @@ import type { IntentCap, IntentCaps, NewIntent } from "../../model/intent.ts";
 import { hostOf } from "../../model/origin.ts";
 import type { IsSameSecret } from "../../model/secret.ts";
 import { type IntentRow, isSameRequest } from "../rows/intent-row.ts";
-import { clientQuota, findFull, hostQuota, startOf } from "../rows/quota.ts";
+import { askerQuota, findFull, hostQuota, pendingQuotas, startOf } from "../rows/quota.ts";
 import { pairOf, type StoredIntent, toIntentRow } from "./intent-rows.ts";
 import { readQuotas } from "./quotas.ts";
 import { type Session, sql } from "./statement.ts";
@@ -58,7 +58,7 @@ export async function addIntents(
     const last = newest.get(key);
     if (last && isSameRequest(last, intent, isSameSecret)) return undefined;
     if (intent.mode === "unsubscribe" && last === undefined && !known.isSubscribed(key)) return undefined;
-    const client = known.quotas.get(clientQuota(intent.client));
+    const client = known.quotas.get(askerQuota(intent));
     const full = findFull(intent.mode, caps, {
       client,
       host: known.quotas.get(hostQuota(one.host)),
@@ -68,8 +68,7 @@ export async function addIntents(
     if (full !== undefined) return full;
     added.push({ ...one, startAt: startOf(now, client, caps), isFirst: last === undefined });
     newest.set(key, toPending(intent));
-    known.quotas.add(clientQuota(intent.client), { pending: 1 });
-    known.quotas.add(hostQuota(one.host), { pending: 1 });
+    for (const name of pendingQuotas(intent)) known.quotas.add(name, { pending: 1 });
     known.ofPair.set(nameOf(one), (known.ofPair.get(nameOf(one)) ?? 0) + 1);
     return undefined;
   };
@@ -87,7 +86,7 @@ async function lockNewest(session: Session, placed: readonly Placed[]): Promise<
 
 /** What is to be known of those who ask, as far as it matters to any of them. */
 async function readKnown(session: Session, placed: readonly Placed[], newest: ReadonlyMap<string, IntentRow>) {
-  const names = placed.flatMap(({ intent, host }) => [clientQuota(intent.client), hostQuota(host)]);
+  const names = placed.flatMap(({ intent, host }) => [askerQuota(intent), hostQuota(host)]);
   const quotas = await readQuotas(session, names);
   const subscribed = await listSubscribed(
     session,
@@ -157,8 +156,5 @@ async function insertAll(session: Transaction, added: readonly Added[]): Promise
     added.map(({ startAt, isFirst }) => (isFirst ? startAt : null)),
     column(({ denial }) => toText(denial)),
   );
-  for (const { intent, host } of added) {
-    session.count(clientQuota(intent.client), { pending: 1 });
-    session.count(hostQuota(host), { pending: 1 });
-  }
+  for (const name of added.flatMap(({ intent }) => pendingQuotas(intent))) session.count(name, { pending: 1 });
 }

@@ -28,7 +28,7 @@ export function createBlocks(db: Database): BlockStore {
     async setSwept(ids) {
       await db.run(setSwept, ids);
     },
-    endBlocked: (afterId, limit, reasonFor, now) =>
+    endBlocked: (afterId, limit, reasonFor, now, perMinute) =>
       db.transact(async (transaction) => {
         const rows = await transaction.all<BlockableRow>(page, afterId, limit);
         const reasons = new Map(
@@ -41,7 +41,7 @@ export function createBlocks(db: Database): BlockStore {
         const ended = new Set(await endSubscriptions(transaction, [...reasons.keys()]));
         const notices = rows
           .filter(({ id }) => ended.has(id))
-          .map((row) => ({ intent: toNotice(row, reasons.get(row.id) ?? ""), now, caps: noCaps }));
+          .map((row) => ({ intent: toNotice(row, reasons.get(row.id) ?? ""), now, caps: { ...noCaps, perMinute } }));
         if (notices.length > 0) await addIntents(transaction, notices, Object.is);
         return { lastId: rows.length < limit ? undefined : rows.at(-1)?.id, ended: ended.size };
       }),

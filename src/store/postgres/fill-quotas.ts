@@ -1,5 +1,5 @@
 import { hostOf } from "../../model/origin.ts";
-import { clientQuota, hostQuota } from "../rows/quota.ts";
+import { hostQuota, pendingQuotas } from "../rows/quota.ts";
 import type { Database } from "./database.ts";
 import { type Session, type Statement, sql } from "./statement.ts";
 
@@ -21,8 +21,7 @@ export async function fillQuotas(db: Pick<Database, "all" | "transact">): Promis
     await transaction.run(stopOthers);
     if (!(await lacksQuotas(transaction))) return;
     for await (const { client, callback } of readAll<{ readonly client: string }>(transaction, pending)) {
-      transaction.count(clientQuota(client), { pending: 1 });
-      transaction.count(hostQuota(hostOf(callback)), { pending: 1 });
+      for (const name of pendingQuotas({ client, callback })) transaction.count(name, { pending: 1 });
     }
     for await (const { callback } of readAll(transaction, subscriptions)) {
       transaction.count(hostQuota(hostOf(callback)), { subscriptions: 1 });

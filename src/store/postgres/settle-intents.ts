@@ -1,6 +1,5 @@
 import type { IntentClaim, IntentDecision } from "../../model/intent.ts";
-import { hostOf } from "../../model/origin.ts";
-import { clientQuota, hostQuota } from "../rows/quota.ts";
+import { pendingQuotas } from "../rows/quota.ts";
 import { type Applied, applyIntents } from "./apply-intents.ts";
 import { pairOf } from "./intent-rows.ts";
 import { sql } from "./statement.ts";
@@ -74,10 +73,7 @@ async function writeSettled(session: Transaction, settled: readonly Decided[]): 
   const kept = settled.filter(({ decision }) => decision.next !== "apply");
   if (kept.length > 0) await session.run(write, ...toColumns(kept));
   const ended = settled.filter(({ decision }) => decision.next === "apply" || decision.next === "drop");
-  for (const { claim } of ended) {
-    session.count(clientQuota(claim.client), { pending: -1 });
-    session.count(hostQuota(hostOf(claim.callback)), { pending: -1 });
-  }
+  for (const name of ended.flatMap(({ claim }) => pendingQuotas(claim))) session.count(name, { pending: -1 });
   const pairs = ended.map(({ claim }) => pairOf(claim)).toSorted((a, b) => a.compare(b));
   if (pairs.length > 0) await session.run(beginNext, pairs);
 }

@@ -1,5 +1,6 @@
 import type { Block, BlockKind } from "../../model/block.ts";
 import type { NewIntent } from "../../model/intent.ts";
+import { hubItself } from "./quota.ts";
 
 export type BlockRow = {
   readonly id: number;
@@ -23,7 +24,7 @@ export type BlockableRow = {
 };
 
 /** What tells a subscription's callback that it has ended. */
-export function toNotice({ topic, callback, client }: BlockableRow, denial: string): NewIntent {
+export function toNotice({ topic, callback }: BlockableRow, denial: string): NewIntent {
   return {
     mode: "subscribe",
     topic,
@@ -33,7 +34,7 @@ export function toNotice({ topic, callback, client }: BlockableRow, denial: stri
     leaseSeconds: 0,
     verifyToken: undefined,
     signatureMethod: undefined,
-    client: client ?? "",
+    client: hubItself,
     denial,
   };
 }

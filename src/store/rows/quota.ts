@@ -1,16 +1,29 @@
 import type { IntentCap, IntentCaps, NewIntent } from "../../model/intent.ts";
+import { hostOf } from "../../model/origin.ts";
 
 /** What is counted by name: of a client, or at a callback host. */
 export type Quota = { readonly pending: number; readonly subscriptions: number };
 
 export const noQuota: Quota = { pending: 0, subscriptions: 0 };
 
-export function clientQuota(client: string): string {
-  return `client ${client}`;
-}
-
 export function hostQuota(host: string): string {
   return `host ${host}`;
+}
+
+type Asked = Pick<NewIntent, "client" | "callback">;
+
+/** Stands for the client of what nobody asked for: the hub's notice that a subscription has ended. */
+export const hubItself = "the hub";
+
+/** Who has an intent wait. Notices are counted for each callback host, so that they start one after the other. */
+export function askerQuota({ client, callback }: Asked): string {
+  return client === hubItself ? `notices ${hostOf(callback)}` : `client ${client}`;
+}
+
+/** What a pending intent counts for. A notice is no stranger's doing, so that no cap is reached by it. */
+export function pendingQuotas(intent: Asked): readonly string[] {
+  const asker = askerQuota(intent);
+  return intent.client === hubItself ? [asker] : [asker, hostQuota(hostOf(intent.callback))];
 }
 
 /** What a cap is compared with. The functions are called only where it depends on them. */

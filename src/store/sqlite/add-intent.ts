@@ -2,7 +2,7 @@ import type { IntentCap, IntentCaps, NewIntent } from "../../model/intent.ts";
 import { hostOf } from "../../model/origin.ts";
 import type { IsSameSecret } from "../../model/secret.ts";
 import { type IntentRow, isSameRequest } from "../rows/intent-row.ts";
-import { clientQuota, findFull, hostQuota, noCaps, startOf } from "../rows/quota.ts";
+import { askerQuota, findFull, hostQuota, noCaps, pendingQuotas, startOf } from "../rows/quota.ts";
 import type { Database } from "./database.ts";
 
 /** Records an intent, inside a write. Returns the cap that keeps it out, if one does. */
@@ -36,8 +36,7 @@ export function createAddIntent(
     const isKnown = () => isSubscribed.get({ topic, callback, now: date.getTime() }) !== undefined;
     if (mode === "unsubscribe" && before === undefined && !isKnown()) return undefined;
     const host = hostOf(callback);
-    const names = { client: clientQuota(client), host: hostQuota(host) };
-    const counted = { client: quotas.get(names.client), host: quotas.get(names.host) };
+    const counted = { client: quotas.get(askerQuota(intent)), host: quotas.get(hostQuota(host)) };
     const countOfPair = () => (before === undefined ? 0 : (ofPair.get({ topic, callback, client })?.count ?? 0));
     const full = findFull(mode, caps, { ...counted, ofPair: countOfPair, isSubscribed: isKnown });
     if (full !== undefined) return full;
@@ -45,8 +44,7 @@ export function createAddIntent(
     const startAt = startOf(date, counted.client, caps);
     const dueAt = before === undefined ? startAt : null;
     insert.run({ ...intent, secret, verifyToken, signatureMethod, denial, host, startAt, dueAt });
-    quotas.add(names.client, { pending: 1 });
-    quotas.add(names.host, { pending: 1 });
+    for (const name of pendingQuotas(intent)) quotas.add(name, { pending: 1 });
     return undefined;
   };
 }

@@ -1,6 +1,7 @@
 import type { IsSameSecret } from "../../model/secret.ts";
 import type { BlockStore } from "../block-store.ts";
 import { type BlockableRow, type BlockRow, toBlock, toNotice } from "../rows/block-row.ts";
+import { noCaps } from "../rows/quota.ts";
 import { createAddIntent } from "./add-intent.ts";
 import type { Database } from "./database.ts";
 import { createEndSubscription } from "./end-subscription.ts";
@@ -44,7 +45,7 @@ export function createBlocks(db: Database, isSameSecret: IsSameSecret = Object.i
       write(() => {
         for (const id of ids) setSwept.run(id);
       }),
-    endBlocked: (afterId, limit, reasonFor, now) =>
+    endBlocked: (afterId, limit, reasonFor, now, perMinute) =>
       write(() => {
         const rows = page.all(afterId, limit);
         let ended = 0;
@@ -52,7 +53,7 @@ export function createBlocks(db: Database, isSameSecret: IsSameSecret = Object.i
           const reason = reasonFor({ ...row, client: row.client ?? undefined });
           if (reason === undefined) continue;
           end(row.id);
-          addIntent(toNotice(row, reason), now);
+          addIntent(toNotice(row, reason), now, { ...noCaps, perMinute });
           ended += 1;
         }
         return { lastId: rows.length < limit ? undefined : rows.at(-1)?.id, ended };

@@ -1,9 +1,8 @@
 import type { IntentClaim, IntentDecision } from "../../model/intent.ts";
-import { hostOf } from "../../model/origin.ts";
 import type { IsSameSecret } from "../../model/secret.ts";
 import type { IntentStore } from "../intent-store.ts";
 import { type IntentRow, toIntentClaim } from "../rows/intent-row.ts";
-import { clientQuota, hostQuota } from "../rows/quota.ts";
+import { pendingQuotas } from "../rows/quota.ts";
 import { createAddIntent } from "./add-intent.ts";
 import { createApplyIntent } from "./apply-intent.ts";
 import { createClaimDue } from "./claim-due.ts";
@@ -62,8 +61,7 @@ function createSettleIntent(db: Database) {
   const { subscribe, unsubscribe } = createApplyIntent(db);
 
   const end = (claim: IntentClaim) => {
-    quotas.add(clientQuota(claim.client), { pending: -1 });
-    quotas.add(hostQuota(hostOf(claim.callback)), { pending: -1 });
+    for (const name of pendingQuotas(claim)) quotas.add(name, { pending: -1 });
     beginNext.run({ callback: claim.callback, topic: claim.topic });
   };
 

@@ -1,7 +1,7 @@
 import type SqliteDatabase from "better-sqlite3";
 
 import { hostOf } from "../../model/origin.ts";
-import { clientQuota, hostQuota, noQuota, type Quota } from "../rows/quota.ts";
+import { hostQuota, noQuota, pendingQuotas, type Quota } from "../rows/quota.ts";
 
 /**
  * The counts that caps are compared with, exact at every commit. A transaction reads a count when it is first asked for, changes
@@ -70,8 +70,7 @@ export function fillQuotas(connection: SqliteDatabase.Database, { add, write }: 
   const subscriptions = connection.prepare<[], { readonly callback: string }>("SELECT callback FROM subscriptions");
   connection.transaction(() => {
     for (const { client, callback } of pending.iterate()) {
-      add(clientQuota(client), { pending: 1 });
-      add(hostQuota(hostOf(callback)), { pending: 1 });
+      for (const name of pendingQuotas({ client, callback })) add(name, { pending: 1 });
     }
     for (const { callback } of subscriptions.iterate()) add(hostQuota(hostOf(callback)), { subscriptions: 1 });
     write();
