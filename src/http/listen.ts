@@ -32,8 +32,11 @@ export type ListenOptions = {
   readonly patience?: Patience;
 };
 
-/** How long a client may take, so that slow ones do not use up the sockets. Milliseconds. */
-export type Patience = Pick<Server, "headersTimeout" | "requestTimeout" | "keepAliveTimeout"> & {
+/**
+ * How long a client may take, so that slow ones do not use up the sockets. Milliseconds. `timeout`: without a byte either way, as
+ * of who does not read what it has asked for.
+ */
+export type Patience = Pick<Server, "headersTimeout" | "requestTimeout" | "keepAliveTimeout" | "timeout"> & {
   readonly connectionsCheckingInterval: number;
 };
 
@@ -41,6 +44,7 @@ const usualPatience: Patience = {
   headersTimeout: 10_000,
   requestTimeout: 30_000,
   keepAliveTimeout: 5000,
+  timeout: 60_000,
   connectionsCheckingInterval: 2000,
 };
 
@@ -51,8 +55,9 @@ const backlog = 1024;
 
 /** Listens. Rejects when host and port cannot be had. Disposing ends open connections. */
 export async function listen(options: ListenOptions): Promise<Listening> {
-  const { host, port } = options;
-  const server = createServer({ ...(options.patience ?? usualPatience), requireHostHeader: false });
+  const { host, port, patience = usualPatience } = options;
+  const server = createServer({ ...patience, requireHostHeader: false });
+  server.timeout = patience.timeout;
   server.maxConnections = options.mostConnections;
   answerAll(server, options);
   server.listen({ host, port, backlog });

@@ -62,6 +62,7 @@ test("clients that are slow, in whatever way, are cut off, and others are served
     headersTimeout: 600,
     requestTimeout: 1200,
     keepAliveTimeout: 300,
+    timeout: 2400,
     connectionsCheckingInterval: 100,
   };
   await using listening = await openListener({ patience });
@@ -108,6 +109,22 @@ test("clients that are slow, in whatever way, are cut off, and others are served
   const { socket, ended } = await openClient(listening);
   socket.write(`${post}Connection: close\r\nContent-Length: 3\r\n\r\nabc`);
   expect(await ended).toMatch(/\r\n\r\n3 bytes\n$/);
+});
+
+test("who asks and does not read the answer is cut off too", async () => {
+  const patience = { headersTimeout: 100, requestTimeout: 200, keepAliveTimeout: 100, timeout: 300 };
+  const { promise: closed, resolve: close } = Promise.withResolvers<boolean>();
+  await using listening = await openListener({
+    patience: { ...patience, connectionsCheckingInterval: 50 },
+    serve(_request, response) {
+      response.once("close", () => close(response.writableFinished));
+      send(response, plainAnswer(200, "x".repeat(16_000_000))); // more than the system takes in
+    },
+  });
+  const { socket } = await openClient(listening);
+  socket.pause().write(`${get}\r\n`);
+  expect(await closed).toBe(false);
+  socket.destroy();
 });
 
 test("one client has 64 connections, or a quarter of all; those beyond are reset, and others have theirs", async () => {
