@@ -5,7 +5,7 @@ import { connect, type Socket } from "node:net";
 import { pino } from "pino";
 import { expect, test } from "vitest";
 
-import { type RawAnswer, type RawRequest, sendRaw } from "./support/raw-request.ts";
+import { type RawAnswer, type RawRequest, sendBytes, sendRaw } from "./support/raw-request.ts";
 import { toSubscribe } from "./support/requests.ts";
 import { openTestHub, type TestHub } from "./support/test-hub.ts";
 import { until } from "./support/until.ts";
@@ -106,6 +106,15 @@ test("the connection of a client over its limit is not read from for a second", 
   hub.clock.advance(1000);
   expect(await answers(3)).toHaveLength(3);
   socket.destroy();
+});
+
+test("who sends far too much is told so, and not shut out for it", async () => {
+  await using hub = await openTestHub();
+  const head = `POST / HTTP/1.1\r\nHost: hub\r\nContent-Type: application/x-www-form-urlencoded\r\n`;
+  const chunks = `578\r\n${"x".repeat(1400)}\r\n`.repeat(2000);
+  const said = await sendBytes(hub.url, `${head}Transfer-Encoding: chunked\r\n\r\n${chunks}`);
+  expect(said).toMatch(/^HTTP\/1\.1 413 /);
+  expect(await statuses(hub, ping, 1)).toEqual([204]);
 });
 
 test.each([

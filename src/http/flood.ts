@@ -6,16 +6,17 @@ export class Flood extends Error {
 }
 
 /**
- * Pieces that a body may come in, more than any network makes of 64 KiB. A chunk of one byte costs as much as one of thousands:
- * who sends a million of them would keep the hub busy for a second.
+ * Small pieces that a body may come in, more than any network makes of 64 KiB. A chunk of one byte costs as much as one of
+ * thousands: who sends a million of them would keep the hub busy for a second. Large ones are no flood, only too much.
  */
 const mostPieces = 1024;
+const smallBytes = 256;
 
 /** Call it for each piece of a body. */
-export function createPieceCount(request: IncomingMessage): () => void {
+export function createPieceCount(request: IncomingMessage): (piece: Buffer) => void {
   let pieces = 0;
-  return () => {
-    pieces += 1;
+  return ({ length }) => {
+    if (length < smallBytes) pieces += 1;
     if (pieces > mostPieces) request.socket.destroy(new Flood("a body in too many pieces"));
   };
 }

@@ -53,7 +53,7 @@ function readBytes(request: IncomingMessage, unfinished: { bytes: number }): Pro
 
     function take(part: Buffer): void {
       if (part.length === length) return void (whole = part);
-      countPiece();
+      countPiece(part);
       if (bytes === 0 && !reserve(length || maxBytes)) return refuse(busy());
       if (bytes + part.length > room.length) return refuse(tooLarge());
       bytes += part.copy(room, bytes);
