@@ -10,6 +10,8 @@ export type Load = {
   /** Each asks for one thing at a time. */
   readonly connections: number;
   readonly kind: "subscribe" | "ping";
+  /** Where they come from, in turn. Absent: from one address. */
+  readonly from?: readonly string[];
   /** Asked about in turn. */
   readonly topics: readonly string[];
 };
@@ -20,7 +22,7 @@ let lastNumber = 0;
 const calls = {
   /** Resolves when all are answered with success, and rejects at the first that is not. */
   async run(load: Load): Promise<void> {
-    const sockets = await Promise.all(Array.from({ length: load.connections }, () => open(load.url)));
+    const sockets = await Promise.all(Array.from({ length: load.connections }, (_, i) => open(load, i)));
     const numbers = Array.from({ length: load.requests }, () => (lastNumber += 1)).values();
     meter.begin();
     await Promise.all(sockets.map((socket) => work(socket, load, numbers)));
@@ -34,9 +36,10 @@ export type LoadCalls = typeof calls;
 
 answerCalls(calls);
 
-async function open(url: string): Promise<Socket> {
+async function open({ url, from = ["127.0.0.1"] }: Load, place: number): Promise<Socket> {
   const { hostname, port } = new URL(url);
-  const socket = connect({ host: hostname, port: Number(port), noDelay: true });
+  const localAddress = from[place % from.length];
+  const socket = connect({ host: hostname, port: Number(port), noDelay: true, ...(localAddress && { localAddress }) });
   await once(socket, "connect");
   return socket;
 }

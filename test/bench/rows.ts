@@ -3,6 +3,7 @@ import { bigBody } from "./rows/big-body.ts";
 import { deadBacklog } from "./rows/dead-backlog.ts";
 import { deadHosts } from "./rows/dead-hosts.ts";
 import { fanOutCold, fanOutTls, fanOutWarm } from "./rows/fan-out.ts";
+import { hostileClient } from "./rows/hostile-client.ts";
 import { hostileHosts } from "./rows/hostile-hosts.ts";
 import { idle } from "./rows/idle.ts";
 import { ingest } from "./rows/ingest.ts";
@@ -31,6 +32,7 @@ export const rows: readonly Row[] = [
   idle,
   deadHosts,
   hostileHosts,
+  hostileClient,
   manyOrigins,
   oneOrigin,
   deadBacklog,
