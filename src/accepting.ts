@@ -74,6 +74,11 @@ export function capsOf(config: Config): IntentCaps {
   };
 }
 
+/** How often one callback host is told what the hub itself has ended. The other half is for what it asks for meanwhile. */
+export function noticesPerMinuteOf(config: Config): number {
+  return capsOf(config).perMinute / 2;
+}
+
 /** In settings 0 is no limit. */
 function orAny(limit: number): number {
   return limit === 0 ? Infinity : limit;

@@ -1,6 +1,8 @@
+import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 import type { Config } from "./config.ts";
+import { HubError } from "./errors.ts";
 import { useKeys } from "./secret-keys.ts";
 import { createSecrets, type SecretKeys } from "./secrets.ts";
 import type { BlocksBeside } from "./store/block-store.ts";
@@ -44,6 +46,20 @@ async function openAny(
       return openPostgresStore(database.url, { ...options, ...(leaseMs !== undefined && { leaseMs }) });
     }
   }
+}
+
+/**
+ * The store while no hub uses it, whatever keys its secrets are sealed with. Rejects with `store_unavailable` when one does, or
+ * when it cannot be used.
+ */
+export async function openUnused({ database, secretKeys }: Pick<Config, "database" | "secretKeys">): Promise<Store> {
+  if (database.kind === "postgres") {
+    const { assertUnused } = await import("./store/postgres/presence.ts");
+    await assertUnused(database.url);
+  } else if (!existsSync(database.path)) {
+    throw new HubError("store_unavailable", `the database file ${database.path} cannot be used: it does not exist`);
+  }
+  return openAny({ database, migrate: false }, createSecrets(secretKeys));
 }
 
 /** Just the blocks of the store, beside hubs that use it. Rejects with `store_unavailable` when it cannot be used. */

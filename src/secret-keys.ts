@@ -1,12 +1,12 @@
 import { SettingsError } from "./config.ts";
-import type { KeptSecret, SecretChange, SecretStore, SecretTable } from "./store/secret-store.ts";
+import type { KeptSecret, SecretChange, SecretStoreBeside, SecretTable } from "./store/secret-store.ts";
 import { sealedWith, type SecretKeys } from "./secrets.ts";
 
 /**
  * What a hub does with its keys before it works: the first one is written down, so that whoever comes without it is
  * refused. Throws SettingsError when secrets are sealed with a key that is not among them.
  */
-export async function useKeys(store: SecretStore, [first, ...others]: readonly string[]): Promise<void> {
+export async function useKeys(store: SecretStoreBeside, [first, ...others]: readonly string[]): Promise<void> {
   const known = new Set([first, ...others]);
   const missing: string[] = [];
   for (const id of await store.listKeys())
@@ -16,7 +16,7 @@ export async function useKeys(store: SecretStore, [first, ...others]: readonly s
 }
 
 function tellMissing(id: string): string {
-  return `CARILLON_SECRET_KEY lacks the key ${id}, which secrets in the database are sealed with: add it behind the first one`;
+  return `CARILLON_SECRET_KEY lacks the key ${id}, which secrets in the database are sealed with: add it behind the first one (if it is lost: rotate-key --give-up ${id})`;
 }
 
 /** `sealed`: with the first key, just now. `damaged`: can be opened with no key, and stay as they are. */
@@ -37,7 +37,7 @@ const batch = 500;
  * when hubs do not use the first one yet, which could then not open what it seals, and when a key is missing.
  */
 export async function rotateSecrets(
-  store: SecretStore,
+  store: SecretStoreBeside,
   secrets: SecretKeys,
   { signal, isAlone }: RotateOptions,
 ): Promise<Rotation> {
@@ -63,14 +63,14 @@ export async function rotateSecrets(
 type Pass = { changed: number; damaged: number; readonly missing: Set<string> };
 
 /** Intents first: what becomes a subscription meanwhile is then met there. */
-async function passOver(store: SecretStore, secrets: SecretKeys, signal: AbortSignal): Promise<Pass> {
+async function passOver(store: SecretStoreBeside, secrets: SecretKeys, signal: AbortSignal): Promise<Pass> {
   const pass: Pass = { changed: 0, damaged: 0, missing: new Set() };
   for (const table of ["intents", "subscriptions"] as const) await passOverTable(store, secrets, table, pass, signal);
   return pass;
 }
 
 async function passOverTable(
-  store: SecretStore,
+  store: SecretStoreBeside,
   secrets: SecretKeys,
   table: SecretTable,
   pass: Pass,

@@ -1,5 +1,5 @@
 import type { Clock } from "./clock.ts";
-import { capsOf, createHubSteps } from "./accepting.ts";
+import { capsOf, createHubSteps, noticesPerMinuteOf } from "./accepting.ts";
 import type { Blocks } from "./blocks.ts";
 import type { Config } from "./config.ts";
 import { createDistribution } from "./distribute/distribution.ts";
@@ -90,7 +90,8 @@ export function createStages(deps: StageDeps): Stages {
   const fetch = createFetching(deps, fetching, bells, nudgeFetch, onError);
   const { fanOut, catchUp, tendHosts } = createDelivery(deps, bells, onError);
   const nudgeVerification = () => bells.verify.ring();
-  const endBlocked = createEndBlocked({ store, blocks, log, perMinute: capsOf(config).perMinute, nudgeVerification });
+  const noticesPerMinute = noticesPerMinuteOf(config);
+  const endBlocked = createEndBlocked({ store, blocks, log, noticesPerMinute, nudgeVerification });
   return {
     address,
     hub: createHubSteps(deps, { minIntervalMs, nudgeFetch, nudgeVerification }),

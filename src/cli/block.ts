@@ -1,10 +1,10 @@
 import { readBlockValue } from "../blocks.ts";
 import { loadConfig, SettingsError } from "../config.ts";
-import { readFlags } from "../config/gather.ts";
 import { nearest } from "../config/nearest.ts";
 import { type BlockKind, blockKinds } from "../model/block.ts";
 import { openBlocks } from "../open-store.ts";
 import type { Terminal } from "./command.ts";
+import { takeFlag } from "./take-flag.ts";
 
 /** What hubs that run take to hear of it. */
 const hearing = "hubs that run know it within 5 seconds";
@@ -12,7 +12,7 @@ const hearing = "hubs that run know it within 5 seconds";
 /** `carillon block KIND VALUE --reason TEXT`: refuses what matches from now on, and ends its subscriptions. Beside hubs that run. */
 export async function block(argv: readonly string[], { env, print }: Terminal): Promise<void> {
   const { words, settings } = splitWords(argv);
-  const { rest, reason } = takeReason(settings);
+  const { rest, text: reason } = takeFlag(settings, "--reason");
   const { kind, value } = readTarget("block", words);
   if (reason === undefined || reason.trim() === "") {
     throw new SettingsError(["--reason is missing: a sentence for those who are refused"]);
@@ -48,19 +48,6 @@ function splitWords(argv: readonly string[]): {
 } {
   const at = argv.findIndex((word) => word.startsWith("--"));
   return at === -1 ? { words: argv, settings: [] } : { words: argv.slice(0, at), settings: argv.slice(at) };
-}
-
-function takeReason(argv: readonly string[]): {
-  readonly reason: string | undefined;
-  readonly rest: readonly string[];
-} {
-  const read = readFlags(argv);
-  const reason = read.find(({ word }) => word === "--reason")?.text;
-  const rest = read.flatMap(({ word, text }) => {
-    if (word === "--reason") return [];
-    return text === undefined ? [word] : [`${word}=${text}`];
-  });
-  return { reason, rest };
 }
 
 function readTarget(

@@ -16,7 +16,8 @@ commands
                  client, topic, publisher (all topics at a host)
   unblock        KIND VALUE: take that back
   blocks         list what is blocked
-  rotate-key     seal all secrets in the database with the first key of CARILLON_SECRET_KEY
+  rotate-key     seal all secrets in the database with the first key of CARILLON_SECRET_KEY; --give-up KEY: instead, and
+                 without a hub, end the subscriptions whose secrets are sealed with KEY, which is lost
   --help         this text
   --version      the version
 

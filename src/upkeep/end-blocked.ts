@@ -11,8 +11,8 @@ export type EndBlockedDeps = {
     reasonFor(subscription: Blockable): string | undefined;
   };
   readonly log: Log;
-  /** How often one callback host may be asked. */
-  readonly perMinute: number;
+  /** How often one callback host may be told. */
+  readonly noticesPerMinute: number;
   readonly nudgeVerification: () => void;
 };
 
@@ -28,9 +28,7 @@ type Walk = { readonly ids: readonly number[]; readonly begunAt: Date; afterId: 
  * Reads which blocks there are, and ends the subscriptions that new ones match, a batch at a time: at once, and again after a
  * minute, for those that were being verified meanwhile.
  */
-export function createEndBlocked({ store, blocks, log, perMinute, nudgeVerification }: EndBlockedDeps): Step {
-  // The other half is for what the same hosts ask for meanwhile.
-  const noticesPerMinute = perMinute / 2;
+export function createEndBlocked({ store, blocks, log, noticesPerMinute, nudgeVerification }: EndBlockedDeps): Step {
   const walked = new Set<number>();
   let walk: Walk | undefined;
 

@@ -5,6 +5,7 @@ import { openDatabase, type PostgresOptions } from "./database.ts";
 import { createBlocks } from "./blocks.ts";
 import { createFanOuts } from "./fan-outs.ts";
 import { createFigures } from "./figures.ts";
+import { createGiveUpSecrets } from "./give-up-secrets.ts";
 import { createHosts } from "./hosts.ts";
 import { createIntents } from "./intents.ts";
 import { createPublications } from "./publications.ts";
@@ -31,7 +32,7 @@ export async function openPostgresStore(url: string, options: PostgresOptions): 
     behind: createBehind(db),
     hosts: createHosts(db),
     attempts: createAttempts(db),
-    secrets: createSecrets(db),
+    secrets: { ...createSecrets(db), giveUp: createGiveUpSecrets(db) },
     blocks: createBlocks(db),
     figures: createFigures(db),
     leaseMs: db.leaseMs,

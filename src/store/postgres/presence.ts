@@ -1,12 +1,15 @@
 import { setTimeout } from "node:timers/promises";
 
-import type pg from "pg";
+import pg from "pg";
+
+import { HubError } from "../../errors.ts";
 
 /** Names the lock in every database: any number that nobody else uses. */
 const key = 0x6d6f7665;
 /** A connection that has just been closed may not have been seen off yet. */
 const mostTries = 20;
 const betweenMs = 100;
+const connectMs = 10_000;
 
 /** Tells for as long as this connection lives that a hub uses the database. Throws while its data is being moved. */
 export async function enter(client: pg.ClientBase): Promise<void> {
@@ -23,6 +26,20 @@ export async function keepOut(client: pg.ClientBase): Promise<boolean> {
     if (await ask(client, "pg_try_advisory_lock")) return true;
     if (tries === mostTries) return false;
     await setTimeout(betweenMs);
+  }
+}
+
+/** Throws `store_unavailable` when a hub uses the database just now, or when it cannot be reached. */
+export async function assertUnused(url: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: connectMs });
+  try {
+    await client.connect();
+    if (!(await keepOut(client))) throw new Error("a hub uses it: stop all of them first");
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new HubError("store_unavailable", `the database cannot be used: ${reason}`, { cause });
+  } finally {
+    await client.end();
   }
 }
 

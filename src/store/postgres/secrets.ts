@@ -1,4 +1,4 @@
-import type { KeptSecret, SecretStore, SecretTable } from "../secret-store.ts";
+import type { KeptSecret, SecretStoreBeside, SecretTable } from "../secret-store.ts";
 import type { Database } from "./database.ts";
 import { sql } from "./statement.ts";
 import { fromBytes, toBytes } from "./text-columns.ts";
@@ -32,7 +32,7 @@ function statementsOf(table: SecretTable) {
 
 type Row = Omit<KeptSecret, "secret"> & { readonly secret: Buffer };
 
-export function createSecrets(db: Database): SecretStore {
+export function createSecrets(db: Database): SecretStoreBeside {
   return {
     listKeys: async () => (await db.all<{ readonly id: string }>(listKeys)).map(({ id }) => id),
     async addKey(id) {

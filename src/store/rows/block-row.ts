@@ -24,7 +24,7 @@ export type BlockableRow = {
 };
 
 /** What tells a subscription's callback that it has ended. */
-export function toNotice({ topic, callback }: BlockableRow, denial: string): NewIntent {
+export function toNotice({ topic, callback }: Pick<BlockableRow, "topic" | "callback">, denial: string): NewIntent {
   return {
     mode: "subscribe",
     topic,

@@ -1,7 +1,7 @@
-import type { KeptSecret, SecretStore, SecretTable } from "../secret-store.ts";
+import type { KeptSecret, SecretStoreBeside, SecretTable } from "../secret-store.ts";
 import type { Database } from "./database.ts";
 
-export function createSecrets(db: Pick<Database, "connection" | "write" | "claim">): SecretStore {
+export function createSecrets(db: Pick<Database, "connection" | "write" | "claim">): SecretStoreBeside {
   const { connection, write, claim } = db;
   const listKeys = connection.prepare<[], { readonly id: string }>("SELECT id FROM secret_keys ORDER BY id");
   const addKey = connection.prepare("INSERT INTO secret_keys (id) VALUES (?) ON CONFLICT DO NOTHING");

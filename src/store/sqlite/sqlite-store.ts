@@ -6,6 +6,7 @@ import { createBlocks } from "./blocks.ts";
 import { createFanOuts } from "./fan-outs.ts";
 import { createFigures } from "./figures.ts";
 import { read } from "./group-commit.ts";
+import { createGiveUpSecrets } from "./give-up-secrets.ts";
 import { createHosts } from "./hosts.ts";
 import { createIntents } from "./intents.ts";
 import { createPublications } from "./publications.ts";
@@ -33,7 +34,7 @@ export function openSqliteStore(file: string, migrationsFolder: string, options:
     behind: createBehind(db),
     hosts: createHosts(db),
     attempts: createAttempts(db),
-    secrets: createSecrets(db),
+    secrets: { ...createSecrets(db), giveUp: createGiveUpSecrets(db, options.isSameSecret) },
     blocks: createBlocks(db, options.isSameSecret),
     figures: createFigures(db),
     leaseMs: Infinity,
