@@ -2,6 +2,7 @@ import { setTimeout } from "node:timers/promises";
 
 import { startTestServer } from "../support/postgres-server.ts";
 import { openPublisher } from "../support/publisher.ts";
+import { createRandom } from "../support/random.ts";
 import { type Ask, openAsking } from "./ask.ts";
 import { type Audience, type Mood, openAudience } from "./audience.ts";
 import { endLeasesOf, noteClaims } from "./claims.ts";
@@ -126,15 +127,4 @@ function decideMood({ seed, isQuick }: Play, { subscriber, version }: Arrival, i
   const draw = createRandom(seed + subscriber * 31 + version)();
   if (draw < 0.01) return { fails: isFirst };
   return draw < 0.012 && !isQuick ? { delayMs: 2500 } : {};
-}
-
-/** Mulberry32: the same numbers for the same seed. */
-export function createRandom(seed: number): () => number {
-  let state = seed | 0;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let value = Math.imul(state ^ (state >>> 15), 1 | state);
-    value = (value + Math.imul(value ^ (value >>> 7), 61 | value)) ^ value;
-    return ((value ^ (value >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

@@ -5,12 +5,18 @@ import { createInterface } from "node:readline";
 import { asStarted } from "./as-started.ts";
 import { noLimits } from "./no-limits.ts";
 
-export type HubProcess = {
+/** Disposing kills it. */
+export type HubProcess = AsyncDisposable & {
+  /** As it tells others. */
   readonly url: string;
+  /** That it listens on. */
+  readonly port: number;
   readonly pid: number;
   /** Sends a signal that it survives. */
   signal(signal: NodeJS.Signals): void;
-  /** Sends a signal and resolves with the exit code, null after a signal that kills. */
+  /** Resolves when it ends, with the exit code; null after a signal that kills. */
+  readonly exit: Promise<number | null>;
+  /** Sends a signal and resolves as `exit`. */
   end(signal: NodeJS.Signals): Promise<number | null>;
 };
 
@@ -26,11 +32,25 @@ export type HubProcessOptions = {
   readonly onLog?: (line: string) => void;
 };
 
+/** A hub that may not be up yet. */
+export type StartingHub = Omit<HubProcess, "url" | "port"> & {
+  /** Rejects when it ends before it is up. */
+  readonly up: Promise<HubProcess>;
+};
+
 /** A hub in a process of its own, so that it can be killed. `settings` are CARILLON_* without the prefix. */
-export async function startHubProcess(
+export function startHubProcess(
+  settings: Readonly<Record<string, string>>,
+  options?: HubProcessOptions,
+): Promise<HubProcess> {
+  return spawnHubProcess(settings, options).up;
+}
+
+/** The same for whoever does not wait until it is up. */
+export function spawnHubProcess(
   settings: Readonly<Record<string, string>>,
   { leaseMs, isBuilt = false, onLog }: HubProcessOptions = {},
-): Promise<HubProcess> {
+): StartingHub {
   const operators = isBuilt ? asStarted : ["src/main.ts", "serve"];
   const program = leaseMs === undefined ? operators : ["test/support/hub-program.ts", `${leaseMs}`];
   const given = Object.fromEntries(Object.entries(settings).map(([name, value]) => [`CARILLON_${name}`, value]));
@@ -47,29 +67,41 @@ export async function startHubProcess(
   });
   if (onLog !== undefined && child.stderr !== null) createInterface({ input: child.stderr }).on("line", onLog);
   // Whatever becomes of the test, its hub does not outlive it.
-  process.once("exit", () => child.kill("SIGKILL"));
-  const exited = once(child, "exit");
-  const url = await Promise.race([printedUrl(child), exited.then(() => undefined)]);
-  if (url === undefined) throw new Error(`the hub ended with ${child.exitCode} before it was up`);
-  return {
-    url,
+  const killAtExit = () => child.kill("SIGKILL");
+  process.once("exit", killAtExit);
+  const exit = once(child, "exit").then(() => {
+    process.off("exit", killAtExit);
+    return child.exitCode;
+  });
+  const hub: Omit<HubProcess, "url" | "port"> = {
     pid: child.pid ?? 0,
+    exit,
     signal: (signal) => void child.kill(signal),
-    async end(signal) {
+    end(signal) {
       child.kill(signal);
-      await exited;
-      return child.exitCode;
+      return exit;
+    },
+    async [Symbol.asyncDispose]() {
+      child.kill("SIGKILL");
+      await exit;
     },
   };
+  const up = Promise.race([printedAddress(child), exit.then(() => undefined)]).then((address) => {
+    if (address === undefined) throw new Error(`the hub ended with ${child.exitCode} before it was up`);
+    return { ...hub, ...address };
+  });
+  return { ...hub, up };
 }
 
 /** Goes on reading afterwards, so that the hub never writes into a closed pipe. */
-function printedUrl({ stdout }: ChildProcess): Promise<string> {
+function printedAddress({ stdout }: ChildProcess): Promise<Pick<HubProcess, "url" | "port">> {
   return new Promise((resolve) => {
     if (stdout === null) return;
+    let url = "";
     createInterface({ input: stdout }).on("line", (line) => {
-      const url = /^hub\s+(http\S+)/.exec(line)?.[1];
-      if (url !== undefined) resolve(url);
+      url = /^hub\s+(http\S+)/.exec(line)?.[1] ?? url;
+      const port = /^listening\s.* port (\d+)$/.exec(line)?.[1];
+      if (port !== undefined) resolve({ url, port: Number(port) });
     });
   });
 }
