@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync } from "node:fs";
+import { closeSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 
 import SqliteDatabase from "better-sqlite3";
@@ -12,6 +12,7 @@ import { followDuePlaces } from "./due-places.ts";
 import { firstOwed } from "./first-owed.ts";
 import { createGroupCommit } from "./group-commit.ts";
 import { lockFile } from "./lock-file.ts";
+import { makeFolder } from "./make-folder.ts";
 import { createQuotas, fillQuotas, type Quotas } from "./quotas.ts";
 
 export type SqliteOptions = {
@@ -100,7 +101,7 @@ function toHubError(file: string, cause: unknown): HubError {
 
 /** It holds secrets and callbacks, which are capabilities: nobody but its owner may read it, nor what SQLite puts beside it. */
 function createPrivately(file: string): void {
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  makeFolder(dirname(file));
   closeSync(openSync(file, "a", 0o600));
 }
 
