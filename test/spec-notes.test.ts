@@ -77,6 +77,20 @@ test("every promise in SECURITY.md names its tests, and they exist", () => {
   expect(promises.flatMap(({ references }) => references.filter((reference) => !isTest(reference)))).toEqual([]);
 });
 
+test("every promise in the README leads to promises.md, which names its tests, and they exist", () => {
+  const readme = readFileSync("README.md", "utf8");
+  const promised = [...readme.matchAll(/^- \*\*\[(.+\.)\]\(spec-notes\/promises\.md#([a-f])\)\*\*/gm)];
+  expect(promised.map(([, , letter]) => letter)).toEqual(["a", "b", "c", "d", "e", "f"]);
+  const sections = readFileSync("spec-notes/promises.md", "utf8").split(/^## /m).slice(1);
+  expect(sections.map((text) => text.split("\n", 1)[0]?.toLowerCase())).toEqual(promised.map(([, , letter]) => letter));
+  for (const [i, text] of sections.entries()) {
+    expect(text).toContain(promised[i]?.[1]);
+    const references = [...text.matchAll(/^- `(.+)`$/gm)].map(([, reference = ""]) => reference);
+    expect(references).not.toEqual([]);
+    expect(references.filter((reference) => !isTest(reference))).toEqual([]);
+  }
+});
+
 /** In a conformance suite tests stand inside a function. */
 function isTest(reference: string): boolean {
   const { file, title } = readReference(reference);
