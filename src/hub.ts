@@ -117,7 +117,7 @@ async function openParts(given: Config, overrides: Overrides, stack: CleanupStac
   const { config, sockets, mostConnections } = fitDescriptors(given, log);
   warnOfReach(config, log);
   const counts = new Counts();
-  const store = countSettled(stack.use(await openStore(config, overrides.leaseMs)), counts);
+  const store = countSettled(stack.use(await openOwnStore(config, overrides, log)), counts);
   const door = doorOf(config);
   const ours = { ...door, userAgent: `Carillon/${version}`, clock, maxSockets: sockets.main };
   const outbound = stack.use(createOutbound({ ...ours, ...(resolve && { resolve }) }));
@@ -185,6 +185,12 @@ async function assertReady(room: Room, store: Store, clock: Clock): Promise<void
 
 async function listKnownHosts({ hosts, behind }: Store) {
   return { shut: await hosts.listShut(), troubled: await behind.listTroubled() };
+}
+
+function openOwnStore(config: Config, { leaseMs }: Overrides, log: Log): Promise<Store> {
+  const onBackup = (copy: string) =>
+    log.warn({ copy }, "the database was copied before it is migrated; the copy is yours to remove");
+  return openStore(config, { leaseMs, onBackup });
 }
 
 /** What the address guard of this hub does not do. */

@@ -9,17 +9,23 @@ import type { BlocksBeside } from "./store/block-store.ts";
 import type { SecretsBeside } from "./store/secret-store.ts";
 import type { Store } from "./store/store.ts";
 
+export type OpenStoreOptions = {
+  /** How long claims last where they have an end. Absent: as long as usual. */
+  readonly leaseMs?: number | undefined;
+  /** Called with the name of the copy when a file was copied before it is migrated. */
+  readonly onBackup?: (copy: string) => void;
+};
+
 /**
- * The store that the database URL names. `leaseMs`: how long claims last where they have an end; absent: as long as usual.
- * Rejects with `store_unavailable` when it cannot be used, and with SettingsError when secrets in it are sealed with a key that
- * is not known.
+ * The store that the database URL names. Rejects with `store_unavailable` when it cannot be used, and with SettingsError when secrets in
+ * it are sealed with a key that is not known.
  */
 export async function openStore(
   config: Pick<Config, "database" | "migrate" | "secretKeys">,
-  leaseMs?: number,
+  options: OpenStoreOptions = {},
 ): Promise<Store> {
   const secrets = createSecrets(config.secretKeys);
-  const store = await openAny(config, secrets, leaseMs);
+  const store = await openAny(config, secrets, options);
   try {
     await useKeys(store.secrets, secrets.ids);
     return store;
@@ -32,13 +38,13 @@ export async function openStore(
 async function openAny(
   { database, migrate }: Pick<Config, "database" | "migrate">,
   { isSame: isSameSecret }: SecretKeys,
-  leaseMs?: number,
+  { leaseMs, onBackup = () => {} }: OpenStoreOptions = {},
 ): Promise<Store> {
   // Each is loaded only where it is used: a driver costs memory and time at start.
   switch (database.kind) {
     case "file": {
       const { openSqliteStore } = await import("./store/sqlite/sqlite-store.ts");
-      return openSqliteStore(database.path, migrationsOf("sqlite"), { migrate, isSameSecret });
+      return openSqliteStore(database.path, migrationsOf("sqlite"), { migrate, isSameSecret, onBackup });
     }
     case "postgres": {
       const { openPostgresStore } = await import("./store/postgres/postgres-store.ts");

@@ -2,6 +2,7 @@ import { SettingsError } from "../config.ts";
 import { nearest } from "../config/nearest.ts";
 import { version } from "../version.ts";
 import { type Command, type Terminal, UnknownCommand } from "./command.ts";
+import { backupCommand, restoreCommand } from "./backup.ts";
 import { block, blocks, unblock } from "./block.ts";
 import { config } from "./config.ts";
 import { demo } from "./demo.ts";
@@ -10,11 +11,15 @@ import { describeUsage } from "./help.ts";
 import { migrateStore } from "./migrate-store.ts";
 import { rotateKey } from "./rotate-key.ts";
 import { serve } from "./serve.ts";
+import { verifyDataCommand } from "./verify-data.ts";
 
 const commands: Readonly<Record<string, Command>> = {
   serve,
   demo,
   config,
+  backup: backupCommand,
+  restore: restoreCommand,
+  "verify-data": verifyDataCommand,
   "migrate-store": migrateStore,
   "rotate-key": rotateKey,
   block,

@@ -5,8 +5,10 @@ import pg from "pg";
 import { afterAll, inject } from "vitest";
 
 import { openPostgresStore } from "../../src/store/postgres/postgres-store.ts";
+import { findFaults } from "../../src/store/reading/find-faults.ts";
+import { openPostgresReading } from "../../src/store/reading/postgres-reading.ts";
 import { type CountRow, countSql, type IntentRow, type SubscriptionRow, tallyOf } from "./counts.ts";
-import { isSameSecret, type TestStore } from "./support.ts";
+import { isSameSecret, secrets, type TestStore } from "./support.ts";
 
 export const migrationsFolder = resolve(import.meta.dirname, "../../src/store/postgres/migrations");
 
@@ -81,6 +83,10 @@ export async function openPostgresTestStore(): Promise<TestStore> {
         "SELECT count(*)::int AS count FROM body_parts",
       );
       return rows[0]?.count ?? 0;
+    },
+    async faults() {
+      await using reading = await openPostgresReading(schema.url, migrationsFolder, schema.schema);
+      return await Array.fromAsync(findFaults(reading, secrets.open));
     },
     async forgetCounts() {
       await schema.connection.query("DELETE FROM quotas");

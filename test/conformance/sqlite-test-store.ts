@@ -5,9 +5,11 @@ import { join, resolve } from "node:path";
 
 import SqliteDatabase from "better-sqlite3";
 
+import { findFaults } from "../../src/store/reading/find-faults.ts";
+import { openSqliteReading } from "../../src/store/reading/sqlite-reading.ts";
 import { openSqliteStore } from "../../src/store/sqlite/sqlite-store.ts";
 import { type CountRow, countSql, type IntentRow, type SubscriptionRow, tallyOf } from "./counts.ts";
-import { isSameSecret, type TestStore } from "./support.ts";
+import { isSameSecret, secrets, type TestStore } from "./support.ts";
 
 const migrations = resolve(import.meta.dirname, "../../src/store/sqlite/migrations");
 
@@ -58,6 +60,10 @@ export async function openSqliteTestStore(): Promise<TestStore> {
       const count = connection.prepare<[], number>("SELECT count(*) FROM body_parts").pluck().get() ?? 0;
       connection.close();
       return count;
+    },
+    async faults() {
+      await using reading = openSqliteReading(fileOf(life), migrations);
+      return await Array.fromAsync(findFaults(reading, secrets.open));
     },
     async forgetCounts() {
       const connection = new SqliteDatabase(fileOf(life));

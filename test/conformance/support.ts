@@ -27,6 +27,8 @@ export type TestStore = AsyncDisposable & {
   tally(): Promise<Tally>;
   /** How many pieces of large bodies there are. */
   countParts(): Promise<number>;
+  /** What `carillon verify-data` finds wrong with it. */
+  faults(): Promise<readonly string[]>;
   /** As in a database that was filled by somebody who does not count. */
   forgetCounts(): Promise<void>;
 };

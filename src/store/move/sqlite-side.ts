@@ -5,10 +5,10 @@ import SqliteDatabase from "better-sqlite3";
 
 import { HubError } from "../../errors.ts";
 import { pairOf } from "../postgres/intent-rows.ts";
-import { lastApplied } from "../sqlite/assert-migrated.ts";
 import { openFile } from "../sqlite/database.ts";
 import { firstOwed } from "../sqlite/first-owed.ts";
 import { lockFile } from "../sqlite/lock-file.ts";
+import { lastApplied } from "../sqlite/migration-state.ts";
 import { assertCurrent } from "./assert-current.ts";
 import type { Side, Source, Target } from "./side.ts";
 import { columnsOf, type Kind, quote, type Row, rowsAtOnce, type Table } from "./tables.ts";

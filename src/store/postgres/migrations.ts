@@ -2,6 +2,7 @@ import { type MigrationMeta, readMigrationFiles } from "drizzle-orm/migrator";
 import type pg from "pg";
 
 import { HubError } from "../../errors.ts";
+import { newerDatabase } from "../rows/newer-database.ts";
 
 export type Migrations = {
   readonly migrationsFolder: string;
@@ -50,8 +51,7 @@ export async function applyMigrations(
 
 function assertKnown(known: readonly MigrationMeta[], applied: number): void {
   const newest = known.at(-1)?.folderMillis ?? 0;
-  if (applied > newest)
-    throw new HubError("store_unavailable", "the database was migrated by a newer version of Carillon");
+  if (applied > newest) throw new HubError("store_unavailable", `the database cannot be used: ${newerDatabase}`);
 }
 
 /** When the newest migration applied was made; 0 before the first. */

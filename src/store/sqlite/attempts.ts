@@ -3,7 +3,7 @@ import type { AttemptStore } from "../attempt-store.ts";
 import { type AttemptRow, toRecord } from "../rows/attempt-row.ts";
 import type { Database } from "./database.ts";
 
-export function createAttempts({ connection, write }: Database): AttemptStore {
+export function createAttempts({ connection, write, read }: Database): AttemptStore {
   const newest = connection.prepare<[number, number], AttemptRow>(
     "SELECT * FROM attempts WHERE topic_id = +? ORDER BY id DESC LIMIT +?",
   );
@@ -13,9 +13,7 @@ export function createAttempts({ connection, write }: Database): AttemptStore {
   );
 
   return {
-    async newest(topicId, limit) {
-      return newest.all(topicId, limit).map(toRecord);
-    },
+    newest: (topicId, limit) => read(() => newest.all(topicId, limit).map(toRecord)),
     trim: (before, keep, limit) => write(() => trim.run({ before: before.getTime(), keep, limit }).changes),
   };
 }

@@ -7,7 +7,6 @@ import { createClaimBehind } from "./claim-behind.ts";
 import type { Database } from "./database.ts";
 import { firstOwed } from "./first-owed.ts";
 import { createGiveUpOld } from "./give-up.ts";
-import { read } from "./group-commit.ts";
 
 type Claim = Pick<CatchUpClaim, "subscriptionId" | "seq" | "token">;
 type Settled = "done" | "more" | "waits" | "lost";
@@ -38,7 +37,7 @@ export function createBehind(db: Database): BehindStore {
 }
 
 /** Whoever is hastened once loses the mark, so that the index holds only those who may yet be. */
-function createHasten({ connection, write }: Database): Pick<BehindStore, "hasten" | "listTroubled"> {
+function createHasten({ connection, write, read }: Database): Pick<BehindStore, "hasten" | "listTroubled"> {
   const hasten = connection.prepare(
     `UPDATE behind SET due_at = min(due_at, @now), hastened_by = 0 WHERE subscription_id IN
        (SELECT subscription_id FROM behind WHERE origin = +@origin AND owner IS NULL AND hastened_by > 0

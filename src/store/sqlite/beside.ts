@@ -3,14 +3,15 @@ import { existsSync } from "node:fs";
 import SqliteDatabase from "better-sqlite3";
 
 import { HubError, isUnavailable } from "../../errors.ts";
-import { assertMigrated } from "./assert-migrated.ts";
 import type { Database } from "./database.ts";
 import { createGroupCommit } from "./group-commit.ts";
+import { explainFault } from "./fault.ts";
 import { lockFile } from "./lock-file.ts";
+import { assertMigrated } from "./migration-state.ts";
 import { createQuotas } from "./quotas.ts";
 
 /** A connection beside that of the hub. */
-export type Beside = Pick<Database, "connection" | "write" | "claim"> & {
+export type Beside = Pick<Database, "connection" | "write" | "claim" | "read"> & {
   /** Nobody else uses the file, and nobody else can until this is closed. */
   readonly isAlone: boolean;
   readonly close: () => void;
@@ -38,8 +39,9 @@ export function openBeside(file: string, migrationsFolder: string): Beside {
     return { connection, ...commit, isAlone: unlock !== undefined, close };
   } catch (cause) {
     close();
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new HubError("store_unavailable", `the database file ${file} cannot be used: ${reason}`, { cause });
+    throw new HubError("store_unavailable", `the database file ${file} cannot be used: ${explainFault(cause)}`, {
+      cause,
+    });
   }
 }
 

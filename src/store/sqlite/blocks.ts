@@ -5,13 +5,13 @@ import { noCaps } from "../rows/quota.ts";
 import { createAddIntent } from "./add-intent.ts";
 import type { Database } from "./database.ts";
 import { createEndSubscription } from "./end-subscription.ts";
-import { read } from "./group-commit.ts";
 
 /** As far as others may change them too, beside the process that owns the file. */
 export function createBlockList({
   connection,
   write,
-}: Pick<Database, "connection" | "write">): Pick<BlockStore, "list" | "add" | "remove"> {
+  read,
+}: Pick<Database, "connection" | "write" | "read">): Pick<BlockStore, "list" | "add" | "remove"> {
   const list = connection.prepare<[], BlockRow>("SELECT * FROM blocks ORDER BY id");
   const add = connection.prepare(
     `INSERT INTO blocks (kind, value, reason, created_at) VALUES (@kind, @value, @reason, @now)

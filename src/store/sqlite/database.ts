@@ -1,4 +1,4 @@
-import { closeSync, openSync } from "node:fs";
+import { closeSync, existsSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 
 import SqliteDatabase from "better-sqlite3";
@@ -7,12 +7,15 @@ import { migrate as applyMigrations } from "drizzle-orm/better-sqlite3/migrator"
 
 import { HubError } from "../../errors.ts";
 import type { IsSameSecret } from "../../model/secret.ts";
-import { assertMigrated } from "./assert-migrated.ts";
+import { copyDatabase, putInPlace, stampOf } from "./copy-file.ts";
 import { followDuePlaces } from "./due-places.ts";
+import { explainFault } from "./fault.ts";
 import { firstOwed } from "./first-owed.ts";
 import { createGroupCommit } from "./group-commit.ts";
+import { inspectFile } from "./inspect-file.ts";
 import { lockFile } from "./lock-file.ts";
 import { makeFolder } from "./make-folder.ts";
+import { assertMigrated, lackOf } from "./migration-state.ts";
 import { createQuotas, fillQuotas, type Quotas } from "./quotas.ts";
 
 export type SqliteOptions = {
@@ -20,6 +23,8 @@ export type SqliteOptions = {
   readonly migrate?: boolean;
   /** Absent: they are kept as they are. */
   readonly isSameSecret?: IsSameSecret;
+  /** Called before anything is migrated, with the name of the copy that was made of the file. */
+  readonly onBackup?: (copy: string) => void;
 };
 
 /** The one connection of the one process that uses the file. */
@@ -41,6 +46,9 @@ export type Database = {
 
   /** The same, turn after turn until `work` returns something: what has much to do lets others in between. */
   readonly claimUntil: <T>(work: () => T | undefined) => Promise<T>;
+
+  /** Runs a read that stands for itself; what SQLite refuses becomes `store_unavailable`. */
+  readonly read: <T>(work: () => T) => Promise<T>;
 
   /** What a `write` has changed of them is written with it. */
   readonly quotas: Pick<Quotas, "get" | "add">;
@@ -68,11 +76,14 @@ export function openDatabase(file: string, migrationsFolder: string, options: Sq
   }
 }
 
-/** A file that is locked against other processes until it is closed, and at the newest schema. Throws as `openDatabase`. */
+/**
+ * A file that is locked against other processes until it is closed, and at the newest schema. One that holds something is copied
+ * before it is migrated. Throws as `openDatabase`.
+ */
 export function openFile(
   file: string,
   migrationsFolder: string,
-  { migrate = true }: SqliteOptions = {},
+  { migrate = true, onBackup = () => {} }: SqliteOptions = {},
 ): Pick<Database, "connection" | "close"> {
   let unlock = () => {};
   let connection: SqliteDatabase.Database | undefined;
@@ -81,11 +92,15 @@ export function openFile(
     unlock();
   };
   try {
-    if (!migrate) assertMigrated(file, migrationsFolder);
-    createPrivately(file);
+    if (!migrate && !existsSync(file)) assertMigrated(file, migrationsFolder);
+    makeFolder(dirname(file));
     unlock = lockFile(file);
+    const { isNew, pending } = inspectFile(file, migrationsFolder);
+    if (!migrate && pending > 0) throw lackOf(pending);
+    createPrivately(file);
     connection = new SqliteDatabase(file);
     setPragmas(connection);
+    if (!isNew && pending > 0) backUp(connection, file, onBackup);
     applyMigrations(drizzle(connection), { migrationsFolder });
     return { connection, close };
   } catch (cause) {
@@ -95,14 +110,22 @@ export function openFile(
 }
 
 function toHubError(file: string, cause: unknown): HubError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  return new HubError("store_unavailable", `the database file ${file} cannot be used: ${reason}`, { cause });
+  return new HubError("store_unavailable", `the database file ${file} cannot be used: ${explainFault(cause)}`, {
+    cause,
+  });
 }
 
 /** It holds secrets and callbacks, which are capabilities: nobody but its owner may read it, nor what SQLite puts beside it. */
 function createPrivately(file: string): void {
-  makeFolder(dirname(file));
   closeSync(openSync(file, "a", 0o600));
+}
+
+/** There is no way back from a migration but this. */
+function backUp(connection: SqliteDatabase.Database, file: string, onBackup: (copy: string) => void): void {
+  const copy = `${file}.before-migration-${stampOf(new Date())}`;
+  copyDatabase(connection, `${copy}.partial`);
+  putInPlace(`${copy}.partial`, copy);
+  onBackup(copy);
 }
 
 function setPragmas(connection: SqliteDatabase.Database): void {

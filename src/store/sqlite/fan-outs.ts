@@ -8,7 +8,6 @@ import { createCheckpoint } from "./checkpoint.ts";
 import { createCutChunk, toTodo } from "./cut-chunk.ts";
 import type { Database } from "./database.ts";
 import { createPassOverLapsed } from "./give-up.ts";
-import { read } from "./group-commit.ts";
 
 type ProgressRow = {
   readonly done: number;
@@ -19,7 +18,7 @@ type ProgressRow = {
 };
 
 export function createFanOuts(db: Database): FanOutStore {
-  const { connection, write, claim } = db;
+  const { connection, write, claim, read } = db;
   const cut = createCutChunk(db);
   const reclaim = createReclaim(db);
   const checkpoint = createCheckpoint(db);
@@ -46,10 +45,11 @@ export function createFanOuts(db: Database): FanOutStore {
         release.run(id, token);
       }),
     isLaterWaiting: ({ topicId, seq }) => read(() => laterWaits.get(topicId, seq) !== undefined),
-    async progress({ topicId, seq }) {
-      const row = byKey.get(topicId, seq);
-      return row && toProgress(row);
-    },
+    progress: ({ topicId, seq }) =>
+      read(() => {
+        const row = byKey.get(topicId, seq);
+        return row && toProgress(row);
+      }),
     removeDone: (before, limit) => write(() => removeDone.run(before.getTime(), limit).changes),
   };
 }

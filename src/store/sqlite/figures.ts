@@ -2,7 +2,6 @@ import { setImmediate } from "node:timers/promises";
 
 import type { Figures } from "../../model/figures.ts";
 import type { Database } from "./database.ts";
-import { read } from "./group-commit.ts";
 
 /** Rows counted in one turn of the event loop, so that a large table holds up nobody. */
 const pageSize = 1000;
@@ -10,7 +9,7 @@ const pageSize = 1000;
 type Page = { readonly rows: number; readonly sum: number; readonly last: number };
 
 /** Counts what is there. Each figure is true of its own moment. */
-export function createFigures({ connection }: Database): () => Promise<Figures> {
+export function createFigures({ connection, read }: Database): () => Promise<Figures> {
   const pageOf = (table: string, key: string, summed: string) =>
     connection.prepare<[number], Page>(
       `SELECT count(*) AS rows, coalesce(sum(summed), 0) AS sum, max(key) AS last FROM
@@ -26,19 +25,22 @@ export function createFigures({ connection }: Database): () => Promise<Figures> 
 
   return async () => {
     const [{ count } = { count: 0 }, { at } = { at: null }] = await read(() => [shut.get(), oldest.get()]);
-    const topics = await addPages(topicsPage);
+    const topics = await addPages(read, topicsPage);
     return {
       topics: topics.rows,
       subscriptions: topics.sum,
-      pending: (await addPages(pendingPage)).sum,
-      behind: (await addPages(behindPage)).sum,
+      pending: (await addPages(read, pendingPage)).sum,
+      behind: (await addPages(read, behindPage)).sum,
       openBreakers: count,
       oldestUndoneAt: at === null ? undefined : new Date(at),
     };
   };
 }
 
-async function addPages(page: { get(after: number): Page | undefined }): Promise<Omit<Page, "last">> {
+async function addPages(
+  read: Database["read"],
+  page: { get(after: number): Page | undefined },
+): Promise<Omit<Page, "last">> {
   let total = { rows: 0, sum: 0 };
   let after = 0;
   for (;;) {

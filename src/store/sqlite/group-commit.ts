@@ -1,7 +1,8 @@
 import type SqliteDatabase from "better-sqlite3";
 
-import { HubError, isUnavailable } from "../../errors.ts";
+import { isUnavailable } from "../../errors.ts";
 import type { Database } from "./database.ts";
+import { isDamage, toHubError } from "./fault.ts";
 import type { Quotas } from "./quotas.ts";
 
 type Job = {
@@ -15,25 +16,30 @@ type Job = {
 
 type Counts = Pick<Quotas, "forget" | "write">;
 
-export type GroupCommit = Pick<Database, "write" | "claim" | "claimUntil">;
+export type GroupCommit = Pick<Database, "write" | "claim" | "claimUntil" | "read">;
 
 /** FULL: it survives the loss of power, not only of the process. */
 type Synchronous = "FULL" | "NORMAL";
 
-/** Gathers the writes of one turn of the event loop into one commit, so that a flush to disk serves them all. */
+/**
+ * Gathers the writes of one turn of the event loop into one commit, so that a flush to disk serves them all. Once the file has
+ * turned out to be damaged nothing is written to it any more, and all that is asked rejects with `store_unavailable`.
+ */
 export function createGroupCommit(connection: SqliteDatabase.Database, quotas: Counts): GroupCommit {
   const runAll = createRunAll(connection, quotas);
   const setSynchronous = createSetSynchronous(connection);
   let waiting: Job[] = [];
+  const damage = watchForDamage();
 
   function commit(): void {
     const jobs = waiting;
     waiting = [];
     try {
+      damage.assertNone();
       setSynchronous(jobs.some((job) => job.synchronous === "FULL") ? "FULL" : "NORMAL");
       runAll(jobs);
     } catch (cause) {
-      const error = toHubError(cause);
+      const error = damage.tell(cause);
       for (const job of jobs) job.fail(error);
       return;
     }
@@ -53,17 +59,13 @@ export function createGroupCommit(connection: SqliteDatabase.Database, quotas: C
     work: () => T,
     isThrough: (value: T) => value is U,
   ): Promise<U> {
-    return new Promise((resolve, reject) => {
+    return new Promise((resolve, fail) => {
       let value: T;
       const run = () => {
         value = assertSynchronous(work());
       };
-      const settle = () => {
-        if (!isThrough(value)) return false;
-        resolve(value);
-        return true;
-      };
-      add({ run, settle, fail: reject, error: undefined, synchronous });
+      const settle = () => isThrough(value) && (resolve(value), true);
+      add({ run, settle, fail, error: undefined, synchronous });
     });
   }
 
@@ -71,6 +73,34 @@ export function createGroupCommit(connection: SqliteDatabase.Database, quotas: C
     write: (work) => enqueue("FULL", work, isAnything),
     claim: (work) => enqueue("NORMAL", work, isAnything),
     claimUntil: <T>(work: () => T | undefined) => enqueue("NORMAL", work, (value): value is T => value !== undefined),
+    read: createRead(damage),
+  };
+}
+
+function createRead(damage: ReturnType<typeof watchForDamage>): GroupCommit["read"] {
+  return async (work) => {
+    try {
+      damage.assertNone();
+      return work();
+    } catch (cause) {
+      throw damage.tell(cause);
+    }
+  };
+}
+
+/** Remembers that the file is damaged: each write to it could spoil more. */
+function watchForDamage() {
+  let found: Error | undefined;
+
+  return {
+    assertNone() {
+      if (found !== undefined) throw found;
+    },
+    /** The error as whoever asked is told it. */
+    tell(cause: unknown): unknown {
+      if (cause instanceof Error && isDamage(cause)) found = cause;
+      return toHubError(cause);
+    },
   };
 }
 
@@ -129,20 +159,4 @@ function runIsolated(job: Job, isolate: (run: () => void) => void): void {
 function assertSynchronous<T>(value: T): T {
   if (value instanceof Promise) throw new TypeError("work inside a transaction must be synchronous");
   return value;
-}
-
-/** Runs a read that stands for itself; what SQLite refuses becomes `store_unavailable`. */
-export async function read<T>(work: () => T): Promise<T> {
-  try {
-    return work();
-  } catch (cause) {
-    throw toHubError(cause);
-  }
-}
-
-/** SQLite's word that it could not do it, as the error that becomes a 503. Others are faults of ours and stay. */
-function toHubError(cause: unknown): unknown {
-  const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
-  if (!/^SQLITE_(FULL|BUSY|LOCKED|IOERR|READONLY|CANTOPEN|CORRUPT|NOTADB|NOMEM|PROTOCOL)/.test(code)) return cause;
-  return new HubError("store_unavailable", `the database cannot be used: ${(cause as Error).message}`, { cause });
 }

@@ -1,10 +1,9 @@
 import type { HostStore } from "../host-store.ts";
 import type { Database } from "./database.ts";
-import { read } from "./group-commit.ts";
 
 type HostRow = { readonly origin: string; readonly trips: number; readonly shut_until: number };
 
-export function createHosts({ connection, write }: Database): HostStore {
+export function createHosts({ connection, write, read }: Database): HostStore {
   const all = connection.prepare<[], HostRow>("SELECT origin, trips, shut_until FROM hosts");
   const save = connection.prepare(
     `INSERT INTO hosts (origin, trips, shut_until) VALUES (@origin, @trips, @until)

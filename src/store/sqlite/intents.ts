@@ -8,10 +8,9 @@ import { createApplyIntent } from "./apply-intent.ts";
 import { createClaimDue } from "./claim-due.ts";
 import type { Database } from "./database.ts";
 import { claimables } from "./due-places.ts";
-import { read } from "./group-commit.ts";
 
 export function createIntents(db: Database, isSameSecret: IsSameSecret = Object.is): IntentStore {
-  const { connection, write, claim } = db;
+  const { connection, write, claim, read } = db;
   const claimDue = createClaimDue(db, { table: claimables.intents, toClaim: toIntentClaim });
   // Of those dropped first: whoever asks for more finds the next ones there.
   const removeDropped = connection.prepare(

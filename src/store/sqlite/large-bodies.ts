@@ -3,7 +3,6 @@ import { setImmediate } from "node:timers/promises";
 import { allocateLarge, freeWhole } from "../../work/large-body.ts";
 import { isLargeBody, partsOf } from "../rows/body-parts.ts";
 import type { Database } from "./database.ts";
-import { read } from "./group-commit.ts";
 
 /** Bodies in parts. SQLite writes and reads a row as a whole, and while it does nothing else happens: each has its own turn. */
 export type LargeBodies = {
@@ -20,7 +19,7 @@ type Part = { readonly part: number; readonly bytes: number };
 const partsAtOnce = 4;
 const nothing = Buffer.alloc(0);
 
-export function createLargeBodies({ connection, write, claim }: Database): LargeBodies {
+export function createLargeBodies({ connection, write, claim, read }: Database): LargeBodies {
   const insert = connection.prepare("INSERT OR REPLACE INTO body_parts (name, part, bytes) VALUES (?, ?, ?)");
   const parts = connection.prepare<[string], Part>(
     "SELECT part, length(bytes) AS bytes FROM body_parts WHERE name = ? ORDER BY part",
@@ -47,11 +46,11 @@ export function createLargeBodies({ connection, write, claim }: Database): Large
       }
     },
     async load(name) {
-      const all = parts.all(name);
+      const all = await read(() => parts.all(name));
       const body = Buffer.from(allocateLarge(all.reduce((sum, { bytes }) => sum + bytes, 0)));
       let at = 0;
       for (const { part } of all) {
-        const bytes = bytesOf.get(name, part) ?? nothing;
+        const bytes = await read(() => bytesOf.get(name, part) ?? nothing);
         at += bytes.copy(body, at);
         freeWhole(bytes);
         await setImmediate();

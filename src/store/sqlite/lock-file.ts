@@ -14,6 +14,8 @@ export function lockFile(file: string): () => void {
     lock.exec("BEGIN EXCLUSIVE");
   } catch (cause) {
     lock.close();
+    const isHeld = cause instanceof SqliteDatabase.SqliteError && cause.code.startsWith("SQLITE_BUSY");
+    if (!isHeld) throw cause;
     throw new HubError("store_unavailable", "another process uses it, a hub or a move of its data", { cause });
   }
   return () => {

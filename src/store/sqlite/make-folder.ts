@@ -1,5 +1,7 @@
-import { closeSync, fsyncSync, mkdirSync, openSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { dirname, resolve } from "node:path";
+
+import { flush } from "./flush.ts";
 
 /**
  * Makes a folder that nobody but its owner may look into, with those above it that are missing. When this returns, their names are on
@@ -10,16 +12,7 @@ export function makeFolder(path: string): void {
   if (first === undefined) return;
   const topmost = dirname(resolve(first));
   for (let parent = dirname(resolve(path)); ; parent = dirname(parent)) {
-    flushFolder(parent);
+    flush(parent);
     if (parent === topmost) return;
-  }
-}
-
-function flushFolder(path: string): void {
-  const descriptor = openSync(path, "r");
-  try {
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
   }
 }

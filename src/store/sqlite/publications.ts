@@ -3,14 +3,13 @@ import type { PublicationKey } from "../../model/publication.ts";
 import type { PublicationStore } from "../publication-store.ts";
 import { type PublicationRow, toPublication } from "../rows/publication-row.ts";
 import type { Database } from "./database.ts";
-import { read } from "./group-commit.ts";
 import { createLargeBodies } from "./large-bodies.ts";
 
 /** Publications looked at in one write: those that are kept may be many. */
 const pageSize = 1000;
 
 export function createPublications(db: Database): PublicationStore {
-  const { connection, write } = db;
+  const { connection, write, read } = db;
   const byKey = connection.prepare<[number, number], PublicationRow>(
     `SELECT p.*, t.url AS topic_url FROM publications p JOIN topics t ON t.id = p.topic_id
       WHERE p.topic_id = ? AND p.seq = ?`,

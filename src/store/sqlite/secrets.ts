@@ -1,8 +1,8 @@
 import type { KeptSecret, SecretStoreBeside, SecretTable } from "../secret-store.ts";
 import type { Database } from "./database.ts";
 
-export function createSecrets(db: Pick<Database, "connection" | "write" | "claim">): SecretStoreBeside {
-  const { connection, write, claim } = db;
+export function createSecrets(db: Pick<Database, "connection" | "write" | "claim" | "read">): SecretStoreBeside {
+  const { connection, write, claim, read } = db;
   const listKeys = connection.prepare<[], { readonly id: string }>("SELECT id FROM secret_keys ORDER BY id");
   const addKey = connection.prepare("INSERT INTO secret_keys (id) VALUES (?) ON CONFLICT DO NOTHING");
   const removeKey = connection.prepare("DELETE FROM secret_keys WHERE id = ?");
@@ -20,7 +20,7 @@ export function createSecrets(db: Pick<Database, "connection" | "write" | "claim
   };
 
   return {
-    listKeys: async () => listKeys.all().map(({ id }) => id),
+    listKeys: () => read(() => listKeys.all().map(({ id }) => id)),
     addKey: (id) =>
       write(() => {
         addKey.run(id);
@@ -29,8 +29,8 @@ export function createSecrets(db: Pick<Database, "connection" | "write" | "claim
       write(() => {
         for (const id of ids) removeKey.run(id);
       }),
-    hasSecret: async (beginning) => find.get({ beginning }) !== undefined,
-    listSecrets: async (table, afterId, limit) => tables[table].list.all(afterId, limit),
+    hasSecret: (beginning) => read(() => find.get({ beginning }) !== undefined),
+    listSecrets: (table, afterId, limit) => read(() => tables[table].list.all(afterId, limit)),
     changeSecrets: (table, changes) =>
       claim(() => changes.filter((change) => tables[table].change.run(change).changes > 0).length),
   };

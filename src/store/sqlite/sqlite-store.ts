@@ -5,7 +5,6 @@ import { openDatabase, type SqliteOptions } from "./database.ts";
 import { createBlocks } from "./blocks.ts";
 import { createFanOuts } from "./fan-outs.ts";
 import { createFigures } from "./figures.ts";
-import { read } from "./group-commit.ts";
 import { createGiveUpSecrets } from "./give-up-secrets.ts";
 import { createHosts } from "./hosts.ts";
 import { createIntents } from "./intents.ts";
@@ -39,7 +38,7 @@ export function openSqliteStore(file: string, migrationsFolder: string, options:
     figures: createFigures(db),
     leaseMs: Infinity,
     listen() {},
-    measureBytes: () => read(() => size.get()?.bytes ?? 0),
+    measureBytes: () => db.read(() => size.get()?.bytes ?? 0),
     assertWritable: (now) =>
       db.write(() => {
         beat.run({ at: now.getTime() });

@@ -5,7 +5,7 @@ import { createEndSubscription } from "./end-subscription.ts";
 import { createGiveUpLapsed } from "./give-up.ts";
 
 export function createSubscriptions(db: Database): SubscriptionStore {
-  const { connection, write } = db;
+  const { connection, write, read } = db;
   const byPair = connection.prepare<[string, string], SubscriptionRow>(
     `SELECT s.*, t.url AS topic FROM subscriptions s JOIN topics t ON t.id = s.topic_id
       WHERE t.url = +? AND s.callback = +?`,
@@ -23,7 +23,7 @@ export function createSubscriptions(db: Database): SubscriptionStore {
 
   return {
     async find(topic, callback) {
-      const row = byPair.get(topic, callback);
+      const row = await read(() => byPair.get(topic, callback));
       return row && toSubscription(row);
     },
     endLapsed: (now, limit) =>

@@ -10,7 +10,7 @@ import { createLargeBodies } from "./large-bodies.ts";
 import { createPublish } from "./publish.ts";
 
 export function createTopics(db: Database): TopicStore {
-  const { connection, write, claim } = db;
+  const { connection, write, claim, read } = db;
   const byUrl = connection.prepare<[string], TopicRow>("SELECT * FROM topics WHERE url = ?");
   // It never puts off what is due already: a topic that is pinged all the time would wait for ever.
   const ping = connection.prepare(
@@ -37,7 +37,7 @@ export function createTopics(db: Database): TopicStore {
 
   return {
     async find(url) {
-      const row = byUrl.get(url);
+      const row = await read(() => byUrl.get(url));
       return row && toTopic(row);
     },
     ping: (urls, minIntervalMs, now) =>
