@@ -9,6 +9,8 @@ import { acceptPing } from "./publish/accept-ping.ts";
 import { createSecrets } from "./secrets.ts";
 import type { StageDeps } from "./stages.ts";
 import { acceptSubscription } from "./subscribe/accept-subscription.ts";
+import type { LeasePolicy } from "./subscribe/grant-lease.ts";
+import type { SubscriptionPolicy } from "./subscribe/refuse-by-policy.ts";
 
 /** Requests of one client for one topic and callback that wait: each is verified in turn, before any that comes later. */
 const pendingPerPair = 8;
@@ -26,21 +28,12 @@ export function createHubSteps(
   deps: AcceptingDeps,
   { minIntervalMs, nudgeFetch, nudgeVerification }: Nudges,
 ): HubSteps {
-  const { config, clock, store, address, room, blocks } = deps;
-  const guard = createReachGuard({ ...config, clock });
-  const { topicAllow, topicDeny, callbackDeny } = config;
+  const { config, clock, store, room, blocks } = deps;
   const subscribing = {
     intents: store.intents,
     clock,
-    policy: {
-      topicAllow,
-      topicDeny,
-      callbackDeny,
-      isOwnAddress: address.contains,
-      refuseAddress: guard.refuseUrl,
-      reasonForBlock: (asked: Blockable) => blocks.reasonFor(asked),
-    },
-    leases: { min: config.leaseMinSeconds, fallback: config.leaseDefaultSeconds, max: config.leaseMaxSeconds },
+    policy: policyOf(deps),
+    leases: leasesOf(config),
     caps: capsOf(config),
     sealSecret: createSecrets(config.secretKeys).seal,
     nudgeVerification,
@@ -57,6 +50,29 @@ export function createHubSteps(
       await acceptPing(publishing, form);
     },
   };
+}
+
+/** Which subscriptions the operator allows. */
+export function policyOf({
+  config,
+  clock,
+  address,
+  blocks,
+}: Pick<AcceptingDeps, "config" | "clock" | "address" | "blocks">): SubscriptionPolicy {
+  const { topicAllow, topicDeny, callbackDeny } = config;
+  const guard = createReachGuard({ ...config, clock });
+  return {
+    topicAllow,
+    topicDeny,
+    callbackDeny,
+    isOwnAddress: address.contains,
+    refuseAddress: guard.refuseUrl,
+    reasonForBlock: (asked: Blockable) => blocks.reasonFor(asked),
+  };
+}
+
+export function leasesOf({ leaseMinSeconds, leaseDefaultSeconds, leaseMaxSeconds }: Config): LeasePolicy {
+  return { min: leaseMinSeconds, fallback: leaseDefaultSeconds, max: leaseMaxSeconds };
 }
 
 function refuseClient(blocks: Blocks, client: string): void {

@@ -18,7 +18,15 @@ for (const [signal, code] of Object.entries(signals)) process.on(signal, () => o
 process.stdout.on("error", () => undefined);
 process.stderr.on("error", () => undefined);
 
-const terminal = { env: process.env, print, stopped: stop.signal };
+const terminal = {
+  env: process.env,
+  print,
+  tell: complain,
+  stopped: stop.signal,
+  get input() {
+    return process.stdin;
+  },
+};
 process.exitCode = await run(process.argv.slice(2), terminal, complain);
 setTimeout(() => process.exit(), lingerMs).unref();
 

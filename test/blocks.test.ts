@@ -1,3 +1,4 @@
+import { Readable } from "node:stream";
 import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -198,6 +199,8 @@ async function carillon(words: readonly string[], url: string) {
   const terminal = {
     env: { CARILLON_DATABASE_URL: url },
     print: (line: string) => out.push(line),
+    tell: (line: string) => out.push(line),
+    input: Readable.from([]),
     stopped: new AbortController().signal,
   };
   const code = await run(words, terminal, (text) => {

@@ -2,11 +2,11 @@ import { backUp, restore } from "../backup.ts";
 import { loadConfig } from "../config.ts";
 import { tellDatabase } from "../config/tell-database.ts";
 import type { Terminal } from "./command.ts";
-import { readFileWord } from "./file-word.ts";
+import { readNeededFile } from "./file-word.ts";
 
 /** `carillon backup FILE`: copies the database, as it is at one moment, beside a hub that runs. */
 export async function backupCommand(argv: readonly string[], { env, print, stopped }: Terminal): Promise<void> {
-  const { file, flags, settings } = readFileWord("backup", argv, ["--force"]);
+  const { file, flags, settings } = readNeededFile("backup", argv, ["--force"]);
   const config = loadConfig(env, settings);
   const { bytes, topics, subscriptions } = await backUp(config, file, {
     replace: flags.has("--force"),
@@ -21,7 +21,7 @@ export async function backupCommand(argv: readonly string[], { env, print, stopp
 
 /** `carillon restore FILE`: puts a backup in the place of the database, which is kept under another name. */
 export async function restoreCommand(argv: readonly string[], { env, print }: Terminal): Promise<void> {
-  const { file, settings } = readFileWord("restore", argv, []);
+  const { file, settings } = readNeededFile("restore", argv, []);
   const config = loadConfig(env, settings);
   const { bytes, topics, subscriptions, keptAs } = await restore(config, file, new Date());
   print(`${tellDatabase(config.database)} was restored from ${file}: ${tell(topics, subscriptions, bytes)}`);

@@ -5,6 +5,9 @@ export type Terminal = {
   readonly env: Environment;
   /** Writes a line to standard output. */
   readonly print: (line: string) => void;
+  /** Writes a line to standard error: for people, where the output is for programs. */
+  readonly tell: (line: string) => void;
+  readonly input: NodeJS.ReadableStream;
   /** Aborted by the first SIGINT or SIGTERM. */
   readonly stopped: AbortSignal;
 };

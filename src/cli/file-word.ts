@@ -1,34 +1,36 @@
 import { SettingsError } from "../config.ts";
 import { readFlags } from "../config/gather.ts";
 
-/**
- * Splits the words after a command: the file it is about, those of its own flags that are given, and the settings. Throws
- * SettingsError when there is not just one file.
- */
-export function readFileWord(
-  command: string,
-  argv: readonly string[],
-  known: readonly string[],
-): { readonly file: string; readonly flags: ReadonlySet<string>; readonly settings: readonly string[] } {
-  const { words, flags, settings } = splitFlags(argv, known);
-  const [file, ...more] = words;
-  if (file === undefined || file === "") throw new SettingsError([`carillon ${command} needs a FILE`]);
-  if (more.length > 0) throw new SettingsError([`"${more.join(" ")}" is not expected after ${file}: one FILE is`]);
+export type FileWord = {
+  readonly file: string | undefined;
+  /** Those of the command's own flags that are given. They take no value, and may stand anywhere. */
+  readonly flags: ReadonlySet<string>;
+  readonly settings: readonly string[];
+};
+
+/** Splits the words after a command that is about one file. Throws SettingsError when more are named. */
+export function readFileWord(command: string, argv: readonly string[], known: readonly string[]): FileWord {
+  const flags = new Set(argv.filter((word) => known.includes(word)));
+  const read = readFlags(argv.filter((word) => !flags.has(word)));
+  const [file, ...more] = read.filter(({ word }) => !isFlag(word)).map(({ word }) => word);
+  if (more.length > 0) throw new SettingsError([`carillon ${command} takes one FILE: "${more.join(" ")}" is too many`]);
+  const settings = read
+    .filter(({ word }) => isFlag(word))
+    .map(({ word, text }) => (text === undefined ? word : `${word}=${text}`));
   return { file, flags, settings };
 }
 
-/** Flags of the command take no value, wherever they stand; its words are those that no setting takes for its value. */
-export function splitFlags(
+/** The same for a command that cannot do without. */
+export function readNeededFile(
+  command: string,
   argv: readonly string[],
   known: readonly string[],
-): { readonly words: readonly string[]; readonly flags: ReadonlySet<string>; readonly settings: readonly string[] } {
-  const flags = new Set(argv.filter((word) => known.includes(word)));
-  const read = readFlags(argv.filter((word) => !flags.has(word)));
-  const isWord = ({ word }: { readonly word: string }) => !word.startsWith("--");
-  const settings = read.filter((one) => !isWord(one));
-  return {
-    words: read.filter(isWord).map(({ word }) => word),
-    flags,
-    settings: settings.map(({ word, text }) => (text === undefined ? word : `${word}=${text}`)),
-  };
+): FileWord & { readonly file: string } {
+  const { file, ...rest } = readFileWord(command, argv, known);
+  if (!file) throw new SettingsError([`carillon ${command} needs a FILE`]);
+  return { ...rest, file };
+}
+
+function isFlag(word: string): boolean {
+  return word.startsWith("--");
 }

@@ -13,6 +13,9 @@ commands
   backup         FILE: copy the SQLite database to FILE, whole and checked, while a hub runs; --force replaces FILE
   restore        FILE: put a backup in the place of the database, which is kept under another name; no hub may run
   verify-data    look through the whole database while hubs run, tell each fault in a line, and end with 1 if there is any
+  export         [FILE]: all subscriptions, a line of JSON each, to FILE or standard output, while hubs run; --secrets tells
+                 the secrets too
+  import         [FILE]: add the subscriptions of such lines, all or none, without asking their callbacks
   migrate-store  --from URL --to URL: move everything from one database, file:… or postgres://…, to another, empty
                  one, and compare the two; no hub may run on either
   block          KIND VALUE --reason TEXT: refuse what matches and end its subscriptions. KIND: callback-host, callback,

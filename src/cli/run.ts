@@ -7,7 +7,9 @@ import { block, blocks, unblock } from "./block.ts";
 import { config } from "./config.ts";
 import { demo } from "./demo.ts";
 import { explainFailure } from "./explain-failure.ts";
+import { exportCommand } from "./export.ts";
 import { describeUsage } from "./help.ts";
+import { importCommand } from "./import.ts";
 import { migrateStore } from "./migrate-store.ts";
 import { rotateKey } from "./rotate-key.ts";
 import { serve } from "./serve.ts";
@@ -20,6 +22,8 @@ const commands: Readonly<Record<string, Command>> = {
   backup: backupCommand,
   restore: restoreCommand,
   "verify-data": verifyDataCommand,
+  export: exportCommand,
+  import: importCommand,
   "migrate-store": migrateStore,
   "rotate-key": rotateKey,
   block,

@@ -55,6 +55,7 @@ export function observeStore(store: Store, gate: Gate, ledger: Ledger, clock: Cl
     subscriptions: {
       find: (...args) => ask(() => subscriptions.find(...args)),
       endLapsed: (...args) => ask(() => subscriptions.endLapsed(...args)),
+      vouch: (...args) => ask(() => subscriptions.vouch(...args)),
       remove: (topic, callback) =>
         ask(
           () => subscriptions.remove(topic, callback),

@@ -51,12 +51,19 @@ const create = sql(
    UPDATE topics t SET subscribers = subscribers + c.created FROM counts c WHERE t.id = c.topic_id`,
 );
 
-/** What verified intents, at most one of each pair, do to their subscriptions. Resolves to those whose host is full. */
+/** `full`: their host has as many as it may. `standing`: there is a subscription in force. */
+export type Application<Intent> = { readonly full: ReadonlySet<Intent>; readonly standing: ReadonlySet<Intent> };
+
+/**
+ * What verified intents, at most one of each pair, do to their subscriptions. Those in force are renewed, or left as they are;
+ * nothing is done for those whose host is full.
+ */
 export async function applyIntents<A extends Applied>(
   session: Transaction,
   applied: readonly A[],
-): Promise<ReadonlySet<A["intent"]>> {
-  if (applied.length === 0) return new Set();
+  inForce: "renew" | "leave" = "renew",
+): Promise<Application<A["intent"]>> {
+  if (applied.length === 0) return { full: new Set(), standing: new Set() };
   const topics = await lockAll(session, applied);
   const placed = applied.flatMap((one): readonly Placed[] => {
     const topic = topics.get(one.intent.topic);
@@ -65,18 +72,18 @@ export async function applyIntents<A extends Applied>(
   const matched = await match(session, placed);
   await endSome(session, matched);
   const subscribing = matched.filter(({ intent }) => intent.mode === "subscribe");
-  const renewed = subscribing.filter((one) => one.existing !== undefined && !isLapsed(one));
+  const standing = subscribing.filter((one) => one.existing !== undefined && !isLapsed(one));
   const wanted = subscribing.filter((one) => one.existing === undefined || isLapsed(one));
   const full = await findFull(session, wanted);
   const created = wanted.filter(({ intent }) => !full.has(intent));
-  if (renewed.length > 0)
+  if (standing.length > 0 && inForce === "renew")
     await session.run(
       renew,
-      renewed.map(({ existing }) => existing?.id),
-      ...toTerms(renewed),
+      standing.map(({ existing }) => existing?.id),
+      ...toTerms(standing),
     );
   if (created.length > 0) await createAll(session, created);
-  return full;
+  return { full, standing: new Set(standing.map(({ intent }) => intent)) };
 }
 
 /** Of those who would be subscribed anew, and have no subscription that is over, those whose host has as many as it may. */

@@ -52,7 +52,7 @@ export async function settleIntents(
   // As they are kept, not as they were opened for the claim.
   const secrets = new Map(rows.map(({ id, secret }) => [id, fromBytes(secret) ?? undefined]));
   const applied = settled.flatMap((one) => toApplied(one, secrets.get(one.claim.id)));
-  const full = new Set([...(await applyIntents(session, applied))].map(({ id }) => id));
+  const full = new Set([...(await applyIntents(session, applied)).full].map(({ id }) => id));
   await writeSettled(
     session,
     settled.filter(({ claim }) => !full.has(claim.id)),

@@ -1,5 +1,6 @@
 import { type SubscriptionRow, toSubscription } from "../rows/subscription-row.ts";
-import type { SubscriptionStore } from "../subscription-store.ts";
+import { HostFull, type SubscriptionStore } from "../subscription-store.ts";
+import { applyIntents } from "./apply-intents.ts";
 import type { Database } from "./database.ts";
 import { endSubscriptions } from "./end-subscriptions.ts";
 import { endLapsed, lockOwed } from "./give-up.ts";
@@ -35,6 +36,14 @@ export function createSubscriptions(db: Database): SubscriptionStore {
         const open = new Set((await session.all<Id>(inChunks, ids)).map(({ id }) => id));
         const free = ids.filter((id) => !claimed.has(id) && !open.has(id));
         return endLapsed(session, free, now);
+      }),
+    vouch: (wanted, now, most) =>
+      db.transact(async (session) => {
+        const applied = wanted.map((intent) => ({ intent, verifiedAt: now, now, most }));
+        const { full, standing } = await applyIntents(session, applied, "leave");
+        const [tooMany] = full;
+        if (tooMany !== undefined) throw new HostFull(tooMany);
+        return wanted.length - standing.size;
       }),
     remove: (topic, callback) =>
       db.transact(async (session) => {

@@ -1,5 +1,6 @@
 import { type SubscriptionRow, toSubscription } from "../rows/subscription-row.ts";
-import type { SubscriptionStore } from "../subscription-store.ts";
+import { HostFull, type SubscriptionStore } from "../subscription-store.ts";
+import { createApplyIntent } from "./apply-intent.ts";
 import type { Database } from "./database.ts";
 import { createEndSubscription } from "./end-subscription.ts";
 import { createGiveUpLapsed } from "./give-up.ts";
@@ -20,6 +21,7 @@ export function createSubscriptions(db: Database): SubscriptionStore {
   );
   const end = createEndSubscription(db);
   const giveUp = createGiveUpLapsed(db);
+  const { subscribe } = createApplyIntent(db);
 
   return {
     async find(topic, callback) {
@@ -35,10 +37,20 @@ export function createSubscriptions(db: Database): SubscriptionStore {
         }
         return rows.length;
       }),
+    vouch: (wanted, now, most) =>
+      write(() => {
+        const added = wanted.filter(({ topic, callback }) => !isInForce(byPair.get(topic, callback), now));
+        for (const intent of added) if (subscribe(intent, now, now, most) === "full") throw new HostFull(intent);
+        return added.length;
+      }),
     remove: (topic, callback) =>
       write(() => {
         const row = byPair.get(topic, callback);
         return row !== undefined && end(row.id);
       }),
   };
+}
+
+function isInForce(row: SubscriptionRow | undefined, now: Date): boolean {
+  return row !== undefined && row.expires_at > now.getTime();
 }
