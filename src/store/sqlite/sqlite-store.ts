@@ -44,12 +44,9 @@ export function openSqliteStore(file: string, migrationsFolder: string, options:
         beat.run({ at: now.getTime() });
       }),
     async [Symbol.asyncDispose]() {
-      // Whatever was asked for in this turn commits before the file closes.
-      try {
-        await db.write(() => undefined);
-      } finally {
-        db.close();
-      }
+      // Whatever was asked for in this turn commits before the file closes; whoever asked is told when it cannot.
+      await Promise.allSettled([db.write(() => undefined)]);
+      db.close();
     },
   };
 }
