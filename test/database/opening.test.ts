@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { chmod, copyFile, mkdir, readFile, truncate, writeFile } from "node:fs/promises";
+import { chmod, copyFile, mkdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { getuid } from "node:process";
 import { text } from "node:stream/consumers";
@@ -94,10 +94,12 @@ test("after an end that was not in order a damaged file is found and stays as it
   expect(after.map((bytes, i) => bytes.equals(before[i] ?? bytes.subarray(1)))).toEqual([true, true]);
 });
 
-test("a file, or a folder, that may not be written to is refused at start with what to do", async () => {
-  const complaints = await Promise.all(["file", "folder"].map(serveReadOnly));
-  const said = /hub\.db cannot be used: .*the hub must be able to write to it, and to the folder it is in\n$/;
-  expect(complaints).toEqual([expect.stringMatching(said), expect.stringMatching(said)]);
+test("a file, its lock, or a folder, that may not be written to is refused at start with what to do", async () => {
+  const complaints = await Promise.all(["file", "lock", "folder"].map(serveReadOnly));
+  const said = expect.stringMatching(
+    /hub\.db cannot be used: .*the hub must be able to write to it, and to the folder it is in\n$/,
+  ) as string;
+  expect(complaints).toEqual([said, said, said]);
 });
 
 async function serveReadOnly(which: string): Promise<string> {
@@ -107,9 +109,10 @@ async function serveReadOnly(which: string): Promise<string> {
   const file = join(inner, "hub.db");
   await makeEmptyFile(file);
   for (const path of [folder.path, inner]) await chmod(path, 0o755);
-  await chmod(`${file}-lock`, 0o666);
+  if (which === "folder") await rm(`${file}-lock`);
+  else await chmod(`${file}-lock`, which === "lock" ? 0o444 : 0o666);
   await chmod(file, which === "file" ? 0o444 : 0o666);
-  await chmod(inner, which === "file" ? 0o777 : 0o555);
+  await chmod(inner, which === "folder" ? 0o555 : 0o777);
   // Root may write to everything.
   const unprivileged = getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {};
   const env = { CARILLON_DATABASE_URL: `file:${file}`, CARILLON_PORT: "0", CARILLON_ADMIN_TOKEN: "t".repeat(32) };

@@ -1,3 +1,5 @@
+import { accessSync, constants } from "node:fs";
+
 import SqliteDatabase from "better-sqlite3";
 
 import { HubError } from "../../errors.ts";
@@ -10,6 +12,8 @@ import { HubError } from "../../errors.ts";
 export function lockFile(file: string): () => void {
   const lock = new SqliteDatabase(`${file}-lock`, { timeout: 0 });
   try {
+    // Where it may only be read, SQLite would lock nothing and not say so.
+    accessSync(`${file}-lock`, constants.W_OK);
     lock.pragma("journal_mode = MEMORY");
     lock.exec("BEGIN EXCLUSIVE");
   } catch (cause) {
