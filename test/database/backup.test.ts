@@ -10,7 +10,7 @@ import { makeEmptyFile, openFolder } from "../move/odd-hub.ts";
 import { openPublisher } from "../support/publisher.ts";
 import { openSubscriber } from "../support/subscriber.ts";
 import { openTestHub, type TestHub, testSecretKey } from "../support/test-hub.ts";
-import { runCommand } from "./command.ts";
+import { runCommand } from "../support/command.ts";
 
 /** A folder with a database file in it, which need not be there yet. */
 async function openPlace() {

@@ -10,7 +10,7 @@ import { type Place, places } from "../secrets/places.ts";
 import { openPublisher } from "../support/publisher.ts";
 import { openSubscriber } from "../support/subscriber.ts";
 import { openTestHub, testSecretKey } from "../support/test-hub.ts";
-import { runCommand } from "./command.ts";
+import { runCommand } from "../support/command.ts";
 
 const topic = "https://blog.example/feed";
 

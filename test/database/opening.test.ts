@@ -11,7 +11,7 @@ import { expect, test } from "vitest";
 import { subscribeMany, topic } from "../conformance/support.ts";
 import { makeEmptyFile, openFolder } from "../move/odd-hub.ts";
 import { openTestHub } from "../support/test-hub.ts";
-import { runCommand } from "./command.ts";
+import { runCommand } from "../support/command.ts";
 
 const mend = /stop the hub; carillon verify-data says what is wrong, carillon restore FILE brings back a backup/;
 

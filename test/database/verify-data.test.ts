@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { after, close, cut, failure, idsOf, intent, publish, subscribeMany } from "../conformance/support.ts";
 import { type Place, places } from "../secrets/places.ts";
 import { openTestHub, testSecretKey } from "../support/test-hub.ts";
-import { runCommand } from "./command.ts";
+import { runCommand } from "../support/command.ts";
 
 type Kind = "SQLite" | "PostgreSQL";
 

@@ -2,7 +2,6 @@ import { createSecretKey } from "node:crypto";
 
 import { describe, expect, test } from "vitest";
 
-import { run } from "../../src/cli/run.ts";
 import { createSecrets } from "../../src/secrets.ts";
 import { found, intent, start } from "../conformance/support.ts";
 import { openPublisher } from "../support/publisher.ts";
@@ -10,23 +9,13 @@ import { signatureOf, toSubscribe, toUnsubscribe } from "../support/requests.ts"
 import { openSubscriber, parameters } from "../support/subscriber.ts";
 import { openTestHub } from "../support/test-hub.ts";
 import { type Place, places } from "./places.ts";
+import { runCommand } from "../support/command.ts";
 
 const [former, key] = ["0f".repeat(32), "1e".repeat(32)];
 const [lostId = "", otherId = ""] = [former, key].map((hex) => createSecrets([createSecretKey(hex, "hex")]).ids[0]);
 
-/** The command line. */
-async function giveUp({ url }: Place, keys: string, ...words: readonly string[]) {
-  const lines: string[] = [];
-  let complaint = "";
-  const terminal = {
-    env: { CARILLON_DATABASE_URL: url, CARILLON_SECRET_KEY: keys },
-    print: (line: string) => lines.push(line),
-    stopped: new AbortController().signal,
-  };
-  const code = await run(["rotate-key", "--give-up", ...words], terminal, (text) => {
-    complaint = text;
-  });
-  return { code, lines, complaint };
+function giveUp({ url }: Place, keys: string, ...words: readonly string[]) {
+  return runCommand(["rotate-key", "--give-up", ...words], { DATABASE_URL: url, SECRET_KEY: keys });
 }
 
 describe.each(places)("$kind: carillon rotate-key --give-up, when a key is lost", ({ open }) => {
