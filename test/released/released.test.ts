@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 
 import { openSqliteStore } from "../../src/store/sqlite/sqlite-store.ts";
 import { version } from "../../src/version.ts";
-import { runCommand } from "../database/command.ts";
+import { runCommand } from "../support/command.ts";
 import { openFolder } from "../move/odd-hub.ts";
 import { openPublisher } from "../support/publisher.ts";
 import { openSubscriber } from "../support/subscriber.ts";
