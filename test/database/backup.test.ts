@@ -23,7 +23,10 @@ async function openPlace() {
     openHub: (running = false) => openTestHub({ database: { url: `file:${file}` }, running }),
     command: (...words: readonly string[]) => runCommand(words, settings),
     start: (...words: readonly string[]) =>
-      startProgram("src/main.ts", words, { CARILLON_DATABASE_URL: `file:${file}`, CARILLON_SECRET_KEY: testSecretKey }),
+      startProgram("dist/main.js", words, {
+        CARILLON_DATABASE_URL: `file:${file}`,
+        CARILLON_SECRET_KEY: testSecretKey,
+      }),
     verify: (name: string) =>
       runCommand(["verify-data"], { ...settings, DATABASE_URL: `file:${join(folder.path, name)}` }),
     [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose](),

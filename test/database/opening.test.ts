@@ -116,7 +116,7 @@ async function serveReadOnly(which: string): Promise<string> {
   // Root may write to everything.
   const unprivileged = getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {};
   const env = { CARILLON_DATABASE_URL: `file:${file}`, CARILLON_PORT: "0", CARILLON_ADMIN_TOKEN: "t".repeat(32) };
-  const child = spawn(process.execPath, ["src/main.ts", "serve"], { env, ...unprivileged, timeout: 20_000 });
+  const child = spawn(process.execPath, ["dist/main.js", "serve"], { env, ...unprivileged, timeout: 20_000 });
   return await text(child.stderr);
 }
 

@@ -64,7 +64,7 @@ const plants: readonly Plant[] = [
     faults: [],
   },
   {
-    spoil: `INSERT INTO publications SELECT 2, 5, content_type, links, published_at, body FROM publications;
+    spoil: `INSERT INTO publications (topic_id, seq, content_type, links, published_at, body) SELECT 2, 5, content_type, links, published_at, body FROM publications;
             INSERT INTO fan_outs (topic_id, seq, start, cursor, cut_done) VALUES (2, 6, 0, 0, true);
             INSERT INTO fan_outs (topic_id, seq, start, cursor, cuts) VALUES (2, 7, 0, 0, 1)`,
     faults: [
@@ -75,6 +75,11 @@ const plants: readonly Plant[] = [
       `the fan-out of publication 7 of topic 2 is not done, and the publication is gone: ${lost}`,
       "the fan-out of publication 7 of topic 2 has begun before that of 6 is done: publications of a topic may arrive in the wrong order",
     ],
+  },
+  {
+    spoil: `INSERT INTO body_parts SELECT 'torn', 1, body FROM publications WHERE topic_id = 2;
+            UPDATE publications SET large_body = 'torn' WHERE topic_id = 2`,
+    faults: [`publication 5 of topic 2 has 1 parts of its body, the last being 1: ${lost}`],
   },
   {
     spoil: "UPDATE behind SET newest = 3, origin = 'https://other.example' WHERE subscription_id = 1",

@@ -6,8 +6,8 @@ INSERT INTO intents ("id", "mode", "topic", "topic_as_asked", "callback", "host"
 INSERT INTO subscriptions ("id", "topic_id", "callback", "secret", "signature_method", "client", "generation", "first_seq", "verified_at", "expires_at") VALUES (1, 1, 'http://subscriber.example:9/behind', 's', null, '203.0.113.7', 0, 1, 1767225600000, 1768089600000);
 INSERT INTO subscriptions ("id", "topic_id", "callback", "secret", "signature_method", "client", "generation", "first_seq", "verified_at", "expires_at") VALUES (2, 1, 'http://subscriber.example:9/cut', null, 'sha512', '203.0.113.7', 0, 1, 1767225600000, 1768089600000);
 INSERT INTO subscriptions ("id", "topic_id", "callback", "secret", "signature_method", "client", "generation", "first_seq", "verified_at", "expires_at") VALUES (3, 3, 'http://subscriber.example:9/up-to-date', null, null, '203.0.113.7', 0, 1, 1767225600000, 1768089600000);
-INSERT INTO publications ("topic_id", "seq", "content_type", "links", "published_at", "body") VALUES (3, 1, 'text/plain', '{"hubs":[]}', 1767225600000, x'636f6e74656e74');
-INSERT INTO publications ("topic_id", "seq", "content_type", "links", "published_at", "body") VALUES (1, 1, 'text/plain', '{"hubs":[]}', 1767225600000, x'636f6e74656e74');
+INSERT INTO publications ("topic_id", "seq", "content_type", "links", "published_at", "body", "large_body") VALUES (3, 1, 'text/plain', '{"hubs":[]}', 1767225600000, x'636f6e74656e74', null);
+INSERT INTO publications ("topic_id", "seq", "content_type", "links", "published_at", "body", "large_body") VALUES (1, 1, 'text/plain', '{"hubs":[]}', 1767225600000, x'636f6e74656e74', null);
 INSERT INTO fan_outs ("topic_id", "seq", "start", "cursor", "wrapped", "cut_done", "cuts", "open", "done", "done_at", "delivered", "behind", "handed_over", "gone") VALUES (3, 1, 0, 3, 0, 1, 1, 0, 1, 1767225600000, 1, 0, 0, 0);
 INSERT INTO fan_outs ("topic_id", "seq", "start", "cursor", "wrapped", "cut_done", "cuts", "open", "done", "done_at", "delivered", "behind", "handed_over", "gone") VALUES (1, 1, 0, 2, 0, 1, 1, 1, 0, null, 0, 1, 0, 0);
 INSERT INTO chunks ("id", "topic_id", "seq", "owner", "todo") VALUES (2, 1, 1, null, '[2]');
