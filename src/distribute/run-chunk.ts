@@ -55,6 +55,8 @@ export async function runChunk(deps: ChunkDeps, leased: LeasedChunk, publication
       await run.leaveOverdue();
       last = await run.checkpoint();
     } while (last === "more");
+    // In this very turn: what left while the chunk is being given back would be sent twice.
+    run.withdrawAll();
     if (last === "left") await persist(deps.clock, deps.cut, () => deps.fanOuts.release(leased.chunk));
   } finally {
     run.withdrawAll();

@@ -1,5 +1,7 @@
+import pg from "pg";
 import { expect, test } from "vitest";
 
+import { storeTurns } from "../support/crowd.ts";
 import { openHoldingSubscriber } from "../support/holding-subscriber.ts";
 import { openPeer } from "../support/peer.ts";
 import { openPublisher } from "../support/publisher.ts";
@@ -56,6 +58,57 @@ test("promise E: a delivery that is cut short is made again by another node at o
   const ids = subscriber.deliveries.map(({ headers }) => headers["webhook-id"]);
   expect(new Set(ids).size).toBe(1);
 });
+
+test("promise E: what still waits for its turn when its chunk is given back is sent by another node alone", async () => {
+  await using database = await openTestDatabase();
+  await using publisher = await openPublisher();
+  await using subscriber = await openHoldingSubscriber();
+  const settings = { HOST_CONCURRENCY: "1" };
+  await using another = await openTestHub({ database, settings });
+  const [first, second] = [publisher.topic("/first"), publisher.topic("/second")];
+  const [reads, row] = [database.connection, await connect(database.url)];
+  const waits = async (count: number, query = "%") => {
+    const waiting = "FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
+    return (await reads.query(`SELECT 1 ${waiting} AND query LIKE $1`, [query])).rows.length >= count;
+  };
+  const chunks = async () => (await reads.query("SELECT 1 FROM chunks WHERE owner <> ''")).rows.length;
+  {
+    const hub = await openTestHub({ database, settings, running: true });
+    await hub.subscribe(first, subscriber.callback("/first"));
+    await hub.subscribe(second, subscriber.callback("/second"));
+    for (const path of ["/first", "/second"]) publisher.serve(path, { body: "one" });
+    await hub.post({ "hub.mode": "publish", "hub.url": first });
+    await until(() => subscriber.open.length === 1);
+    await hub.post({ "hub.mode": "publish", "hub.url": second });
+    await until(async () => (await chunks()) === 2);
+    await storeTurns(hub);
+    // Both chunks ask what else waits. Meanwhile the hub is told to end; then the chunk that has sent nothing is given back.
+    await reads.query("BEGIN");
+    await reads.query("LOCK TABLE fan_outs IN ACCESS EXCLUSIVE MODE");
+    hub.clock.advance(250);
+    await until(() => waits(2));
+    const ending = hub[Symbol.asyncDispose]();
+    await row.query("BEGIN");
+    await row.query("SELECT 1 FROM chunks c JOIN topics t ON t.id = c.topic_id WHERE t.url = $1 FOR UPDATE OF c", [
+      second,
+    ]);
+    await reads.query("ROLLBACK");
+    await until(() => waits(1, "UPDATE chunks SET owner%"));
+    subscriber.release(204);
+    await until(async () => (await chunks()) === 1);
+    await row.query("ROLLBACK");
+    await ending;
+  }
+  await row.end();
+  await another.drain();
+  expect(subscriber.deliveries.map(({ target }) => target)).toEqual(["/first", "/second"]);
+});
+
+async function connect(url: string): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  return client;
+}
 
 test("promise E: a verification and a fetch that are cut short are made by another node at once", async () => {
   await using database = await openTestDatabase();
