@@ -17,6 +17,7 @@ const subscribers = 2000;
 const begun = 400;
 /** Signals that come closer are taken for one. */
 const betweenSignalsMs = 600;
+const betweenTriesMs = 20;
 /** What finished so long before an end without order may come again. */
 const repeatableMs = 1000;
 
@@ -54,10 +55,19 @@ async function endOnce(hub: HubProcess) {
 
 async function endTwice(hub: HubProcess) {
   hub.signal("SIGTERM");
+  while (!(await refuses(hub))) await setTimeout(betweenTriesMs);
   await setTimeout(betweenSignalsMs);
   const signalledMs = performance.now();
   const code = await hub.end("SIGTERM");
   return { code, isInTime: performance.now() - signalledMs < 1000 };
+}
+
+/** It has heard that it is to end: it closes its door first. */
+function refuses({ url }: HubProcess): Promise<boolean> {
+  return fetch(new URL("/livez", url)).then(
+    () => false,
+    () => true,
+  );
 }
 
 /** Ends a hub in the middle of a fan-out, has another one go on, and counts. */
