@@ -111,7 +111,12 @@ function tellFault(issue: { path: PropertyKey[]; message: string }, { given }: G
   const said = setting && given.get(setting.key);
   const label = said?.label ?? setting?.name ?? "a setting";
   const text = said?.text ?? setting?.fallback ?? "";
-  return `${label} is "${setting ? show(setting, text) : text}": ${issue.message}`;
+  return `${label} is "${shorten(setting ? show(setting, text) : text)}": ${issue.message}`;
+}
+
+/** A list is told once for each of its parts that are wrong. */
+function shorten(text: string): string {
+  return text.length > 200 ? `${text.slice(0, 200)}…` : text;
 }
 
 function show({ secret }: Setting, text: string): string {

@@ -40,6 +40,7 @@ test.each([
   "//hub:hidden@ db.example/hub",
   "mysql://hub:hidden@db.example/hub",
   "host=db user=hub password=hidden",
+  "postgres@//hub:hidden@db.example/hub",
 ])("a database URL that is refused is told without its password: %s", (text) => {
   const fault = faultOf(text);
   expect(fault).toMatch(/^CARILLON_DATABASE_URL is ".*\*\*\*.*": must be file: and a path/);

@@ -5,5 +5,5 @@
 export function hidePassword(text: string): string {
   if (text.startsWith("file:")) return text;
   const [, scheme = "", rest = ""] = /^([^:]*:\/\/)?(.*)$/s.exec(text) ?? [];
-  return scheme + rest.replace(/^([^:@]*):.*@/s, "$1:***@").replaceAll(/(password=)[^&\s]*/gi, "$1***");
+  return scheme + rest.replace(/^([^:]*):.*@/s, "$1:***@").replaceAll(/(password=)[^&\s]*/gi, "$1***");
 }
