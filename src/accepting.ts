@@ -1,4 +1,5 @@
 import type { Blocks } from "./blocks.ts";
+import type { Clock } from "./clock.ts";
 import type { Config } from "./config.ts";
 import { HubError } from "./errors.ts";
 import type { HubSteps } from "./http/hub-endpoint.ts";
@@ -15,7 +16,9 @@ import type { SubscriptionPolicy } from "./subscribe/refuse-by-policy.ts";
 /** Requests of one client for one topic and callback that wait: each is verified in turn, before any that comes later. */
 const pendingPerPair = 8;
 
-export type AcceptingDeps = Pick<StageDeps, "config" | "clock" | "store" | "address" | "room" | "blocks">;
+export type AcceptingDeps = Pick<StageDeps, "config" | "store" | "address" | "room" | "blocks"> & {
+  readonly clock: Clock;
+};
 
 export type Nudges = {
   readonly minIntervalMs: number;

@@ -2,8 +2,11 @@ import { hrtime } from "node:process";
 
 /** Time as the hub sees it. Tests hold one that they move; everything that waits or dates a row takes it from here. */
 export interface Clock {
-  /** Wall time: dates, leases, due times. */
+  /** Dates, leases, due times. The hub's never goes back (work/hub-clock.ts). */
   now(): Date;
+
+  /** The machine's wall clock as it stands, right or wrong: for what others compare with theirs. */
+  wallNow(): Date;
 
   /** Monotonic milliseconds from an arbitrary start: durations and deadlines, never stored. */
   monotonicMs(): number;
@@ -15,6 +18,7 @@ export interface Clock {
 /** Its monotonic time is the same in all threads of the process. */
 export const systemClock: Clock = {
   now: () => new Date(),
+  wallNow: () => new Date(),
   monotonicMs() {
     const [seconds, nanoseconds] = hrtime();
     return seconds * 1000 + nanoseconds / 1e6;

@@ -9,6 +9,7 @@ import { openDeliveryPost } from "./delivery-post.ts";
 import type { HeaderPolicy } from "./distribute/delivery-headers.ts";
 import { openFront } from "./front.ts";
 import type { Listening } from "./http/listen.ts";
+import { createHubClock } from "./hub-clock.ts";
 import { createHubAddress, type HubAddress } from "./hub-address.ts";
 import { createLog, type Log } from "./log.ts";
 import { countAttempts, countSettled } from "./metrics/count-work.ts";
@@ -22,6 +23,7 @@ import { createStages, type Stages } from "./stages.ts";
 import type { Store } from "./store/store.ts";
 import { version } from "./version.ts";
 import { CleanupStack } from "./work/cleanup-stack.ts";
+import type { HubClock } from "./work/hub-clock.ts";
 import { drainWorkers, finishWorkers, runWorkers } from "./workers.ts";
 
 /** What a test may put in place of the real thing. */
@@ -113,11 +115,12 @@ async function startHub(config: Config, overrides: Overrides): Promise<RunningHu
 }
 
 async function openParts(given: Config, overrides: Overrides, stack: CleanupStack): Promise<RunningHub> {
-  const { clock = systemClock, log = createLog(given.logLevel), random = Math.random, resolve } = overrides;
+  const { log = createLog(given.logLevel), random = Math.random, resolve } = overrides;
   const { config, sockets, mostConnections } = fitDescriptors(given, log);
   warnOfReach(config, log);
   const counts = new Counts();
-  const store = countSettled(stack.use(await openOwnStore(config, overrides, log)), counts);
+  const clock = createHubClock(overrides.clock ?? systemClock, config, log);
+  const store = countSettled(await openOwnStore({ config, clock, log }, overrides, stack), counts);
   const door = doorOf(config);
   const ours = { ...door, userAgent: `Carillon/${version}`, clock, maxSockets: sockets.main };
   const outbound = stack.use(createOutbound({ ...ours, ...(resolve && { resolve }) }));
@@ -145,8 +148,7 @@ async function openParts(given: Config, overrides: Overrides, stack: CleanupStac
     onError: (err) => log.error({ err }, "a delivery thread died; what it was sending is sent again"),
   });
   closePost = () => deliveries[Symbol.asyncDispose]();
-  const blocks = new Blocks();
-  blocks.load(await store.blocks.list());
+  const blocks = await loadBlocks(store);
   const post = refuseBlocked(countAttempts(deliveries.post, clock, counts), blocks);
   const parts = { config, clock, log, random, store, outbound, post, address };
   const room = createRoom(store, roomLimits(config, overrides));
@@ -163,6 +165,12 @@ async function openParts(given: Config, overrides: Overrides, stack: CleanupStac
     drain: () => drainWorkers(stages.workers, clock, stopping.signal),
     [Symbol.asyncDispose]: () => stack[Symbol.asyncDispose](),
   };
+}
+
+async function loadBlocks(store: Store): Promise<Blocks> {
+  const blocks = new Blocks();
+  blocks.load(await store.blocks.list());
+  return blocks;
 }
 
 async function finishInTime(working: Promise<void>, workers: Stages["workers"], cut: AbortController): Promise<void> {
@@ -187,10 +195,18 @@ async function listKnownHosts({ hosts, behind }: Store) {
   return { shut: await hosts.listShut(), troubled: await behind.listTroubled() };
 }
 
-function openOwnStore(config: Config, { leaseMs }: Overrides, log: Log): Promise<Store> {
+/** The store of this hub. The clock goes on from what it remembers. */
+async function openOwnStore(
+  { config, clock, log }: { readonly config: Config; readonly clock: HubClock; readonly log: Log },
+  { leaseMs }: Overrides,
+  stack: CleanupStack,
+): Promise<Store> {
+  const leaseTime = (now: Date) => clock.leaseTime(now);
   const onBackup = (copy: string) =>
     log.warn({ copy }, "the database was copied before it is migrated; the copy is yours to remove");
-  return openStore(config, { leaseMs, onBackup });
+  const store = stack.use(await openStore(config, { leaseMs, leaseTime, onBackup }));
+  clock.resume(await store.gaps.lastSeen(), await store.gaps.list());
+  return store;
 }
 
 /** What the address guard of this hub does not do. */

@@ -12,6 +12,8 @@ import type { Store } from "./store/store.ts";
 export type OpenStoreOptions = {
   /** How long claims last where they have an end. Absent: as long as usual. */
   readonly leaseMs?: number | undefined;
+  /** By what time subscriptions' leases are judged at some time. Absent: by that time. */
+  readonly leaseTime?: (now: Date) => Date;
   /** Called with the name of the copy when a file was copied before it is migrated. */
   readonly onBackup?: (copy: string) => void;
 };
@@ -38,17 +40,18 @@ export async function openStore(
 async function openAny(
   { database, migrate }: Pick<Config, "database" | "migrate">,
   { isSame: isSameSecret }: SecretKeys,
-  { leaseMs, onBackup = () => {} }: OpenStoreOptions = {},
+  { leaseMs, leaseTime = (now) => now, onBackup = () => {} }: OpenStoreOptions = {},
 ): Promise<Store> {
   // Each is loaded only where it is used: a driver costs memory and time at start.
   switch (database.kind) {
     case "file": {
       const { openSqliteStore } = await import("./store/sqlite/sqlite-store.ts");
-      return openSqliteStore(database.path, migrationsOf("sqlite"), { migrate, isSameSecret, onBackup });
+      const options = { migrate, isSameSecret, leaseTime, onBackup };
+      return openSqliteStore(database.path, migrationsOf("sqlite"), options);
     }
     case "postgres": {
       const { openPostgresStore } = await import("./store/postgres/postgres-store.ts");
-      const options = { migrationsFolder: migrationsOf("postgres"), migrate, isSameSecret };
+      const options = { migrationsFolder: migrationsOf("postgres"), migrate, isSameSecret, leaseTime };
       return openPostgresStore(database.url, { ...options, ...(leaseMs !== undefined && { leaseMs }) });
     }
   }

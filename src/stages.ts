@@ -1,4 +1,3 @@
-import type { Clock } from "./clock.ts";
 import { capsOf, createHubSteps, noticesPerMinuteOf } from "./accepting.ts";
 import type { Blocks } from "./blocks.ts";
 import type { Config } from "./config.ts";
@@ -19,6 +18,7 @@ import type { Outbound } from "./outbound/outbound.ts";
 import type { Room } from "./room.ts";
 import type { Store } from "./store/store.ts";
 import { createEndBlocked } from "./upkeep/end-blocked.ts";
+import { createKeepTime } from "./upkeep/keep-time.ts";
 import { createUpkeep } from "./upkeep/upkeep.ts";
 import { createPacer } from "./verify/pacer.ts";
 import { verifyDue } from "./verify/verify-due.ts";
@@ -26,13 +26,14 @@ import type { Validation } from "./verify/verify-intent.ts";
 import { version } from "./version.ts";
 import { Bell } from "./work/bell.ts";
 import { ByteBudget } from "./work/byte-budget.ts";
+import type { HubClock } from "./work/hub-clock.ts";
 import { Pool } from "./work/pool.ts";
 import type { Worker } from "./workers.ts";
 import { Turns } from "./work/turns.ts";
 
 export type StageDeps = {
   readonly config: Config;
-  readonly clock: Clock;
+  readonly clock: HubClock;
   readonly log: Log;
   readonly random: () => number;
   readonly store: Store;
@@ -73,6 +74,7 @@ export function createStages(deps: StageDeps): Stages {
     upkeep: new Bell(clock),
     room: new Bell(clock),
     blocks: new Bell(clock),
+    time: new Bell(clock),
   };
   const onError = (err: unknown) => {
     log.error({ err }, "a piece of work failed");
@@ -92,6 +94,8 @@ export function createStages(deps: StageDeps): Stages {
   const nudgeVerification = () => bells.verify.ring();
   const noticesPerMinute = noticesPerMinuteOf(config);
   const endBlocked = createEndBlocked({ store, blocks, log, noticesPerMinute, nudgeVerification });
+  const leaseTime = (now: Date) => clock.leaseTime(now);
+  const keepTime = createKeepTime({ store, clock, log });
   return {
     address,
     hub: createHubSteps(deps, { minIntervalMs, nudgeFetch, nudgeVerification }),
@@ -103,13 +107,14 @@ export function createStages(deps: StageDeps): Stages {
       { name: "hosts", bell: bells.hosts, step: tendHosts, pollMs: upkeepMs },
       { name: "room", bell: bells.room, step: deps.room.measure, pollMs: upkeepMs },
       { name: "blocks", bell: bells.blocks, step: endBlocked, pollMs: upkeepMs },
-      { name: "upkeep", bell: bells.upkeep, step: createUpkeep(store), pollMs: upkeepMs },
+      { name: "upkeep", bell: bells.upkeep, step: createUpkeep(store, leaseTime), pollMs: upkeepMs },
+      { name: "time", bell: bells.time, step: keepTime, pollMs: upkeepMs },
     ],
   };
 }
 
 /** One ring `ms` after the first of any number of calls. */
-function createRingLater(clock: Clock, bell: Bell, ms: number): () => void {
+function createRingLater(clock: HubClock, bell: Bell, ms: number): () => void {
   let isSet = false;
   return () => {
     if (isSet || ms === 0) return;

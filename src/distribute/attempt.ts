@@ -35,7 +35,7 @@ export async function attemptDelivery(
   const startedMs = clock.monotonicMs();
   let answer: AttemptAnswer | undefined;
   try {
-    answer = toAttemptAnswer(await post(publication, recipient, attempt, at), clock, cut);
+    answer = toAttemptAnswer(await post(publication, recipient, attempt, clock.wallNow()), clock, cut);
   } catch (error) {
     onError(error);
     answer = { kind: "failed", fault: "broken", reason: "internal error" };
@@ -49,7 +49,7 @@ function toAttemptAnswer(answer: PostAnswer, clock: Clock, cut: AbortSignal): At
     return {
       kind: "answered",
       status,
-      retryAfterSeconds: retryAfter === undefined ? undefined : parseRetryAfter(retryAfter, clock.now()),
+      retryAfterSeconds: retryAfter === undefined ? undefined : parseRetryAfter(retryAfter, clock.wallNow()),
     };
   }
   if (cut.aborted) return undefined;

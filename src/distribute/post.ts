@@ -9,7 +9,7 @@ import { attemptLines, type HeaderPolicy, publicationHeaders } from "./delivery-
 export type Addressee = Omit<Recipient, "generation">;
 
 /**
- * Signs and sends one delivery (§7, §7.1), as the `attempt`-th (1-based), begun at `at`. Of its wall clock `elapsedMs` may have
+ * Signs and sends one delivery (§7, §7.1), as the `attempt`-th (1-based), begun at `at` of the wall clock. Of its wall clock `elapsedMs` may have
  * gone by since; absent: nothing.
  */
 export type Post = (

@@ -148,7 +148,7 @@ async function readAnswer(
   if (decoded.kind === "failed") return failed(decoded.reason);
   if (decoded.body.length > largeBytes) await deps.turns.next();
   const content = toContent(answer, decoded.body, finalUrl);
-  return { kind: "content", content, validators: keepValidators(answer.headers, deps.clock.now()), finalUrl };
+  return { kind: "content", content, validators: keepValidators(answer.headers, deps.clock.wallNow()), finalUrl };
 }
 
 async function readBody({ body, complete, headers }: Answered, maxBytes: number): Promise<DecodedBody> {

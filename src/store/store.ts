@@ -3,6 +3,7 @@ import type { AttemptStore } from "./attempt-store.ts";
 import type { BehindStore } from "./behind-store.ts";
 import type { BlockStore } from "./block-store.ts";
 import type { FanOutStore } from "./fan-out-store.ts";
+import type { GapStore } from "./gap-store.ts";
 import type { HostStore } from "./host-store.ts";
 import type { IntentStore } from "./intent-store.ts";
 import type { PublicationStore } from "./publication-store.ts";
@@ -13,6 +14,8 @@ import type { TopicStore } from "./topic-store.ts";
 /**
  * Everything the hub remembers. A resolved write is on disk (promise A, B). A write that could not be made
  * changes nothing and rejects with `store_unavailable`. Every implementation passes test/conformance/.
+ *
+ * Whether a lease runs at some time is judged by the `leaseTime` of that time: what the store was opened with, absent: the same time.
  *
  * A claim is held by a token made anew for each claim; a write whose token no longer matches does nothing
  * and says so. What a crashed process had claimed can be claimed again.
@@ -28,6 +31,7 @@ export interface Store extends AsyncDisposable {
   readonly attempts: AttemptStore;
   readonly secrets: SecretStore;
   readonly blocks: BlockStore;
+  readonly gaps: GapStore;
 
   /**
    * How long a delivery is claimed, in milliseconds from when that was asked for. A checkpoint that keeps a chunk begins its

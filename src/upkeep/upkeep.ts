@@ -12,11 +12,12 @@ const keptDropped = 100_000;
 
 /**
  * Ends leases that are over (§5.3.1; deliveries check the lease themselves, so this is only the cleaning up), gives up what
- * has been owed for 7 days, and removes what nobody is owed or asks for any more, a batch of each.
+ * has been owed for 7 days, and removes what nobody is owed or asks for any more, a batch of each. Nothing grows older in
+ * time that the hub has not lived through.
  */
-export function createUpkeep(store: Store): Step {
+export function createUpkeep(store: Store, leaseTime: (now: Date) => Date): Step {
   return async (now) => {
-    const before = (days: number) => new Date(now.getTime() - days * day);
+    const before = (days: number) => new Date(leaseTime(now).getTime() - days * day);
     const removed = await Promise.all([
       store.subscriptions.endLapsed(new Date(now.getTime() - graceMs), batch),
       store.behind.giveUpOld(before(7), batch, now),

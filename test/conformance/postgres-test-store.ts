@@ -44,7 +44,7 @@ afterAll(async () => {
 });
 
 const empty =
-  "TRUNCATE topics, intents, subscriptions, publications, body_parts, fan_outs, chunks, behind, quotas, hosts, attempts, blocks, secret_keys, pulse";
+  "TRUNCATE topics, intents, subscriptions, publications, body_parts, fan_outs, chunks, behind, quotas, hosts, attempts, blocks, gaps, secret_keys, pulse";
 
 /** All claims are over, and somebody else has had them since. */
 const voidClaims = `

@@ -6,6 +6,7 @@ import { describeClaimLimits } from "./claim-limits.ts";
 import { describeFanOutStore } from "./fan-out-store.ts";
 import { describeFigures } from "./figures.ts";
 import { describeFetchClaims } from "./fetch-claims.ts";
+import { describeGapStore } from "./gap-store.ts";
 import { describeGiveUp } from "./give-up.ts";
 import { describeHasten } from "./hasten.ts";
 import { describeHostStore } from "./host-store.ts";
@@ -52,4 +53,5 @@ export function describeStore(open: OpenStore): void {
   describeOwnership(open);
   describeRelease(open);
   describeFigures(open);
+  describeGapStore(open);
 }

@@ -6,6 +6,7 @@ import { join, resolve } from "node:path";
 import { pino } from "pino";
 
 import { type Config, loadConfig } from "../../src/config.ts";
+import { createHubClock } from "../../src/hub-clock.ts";
 import { createHubAddress } from "../../src/hub-address.ts";
 import { createPost } from "../../src/distribute/post.ts";
 import { Blocks } from "../../src/blocks.ts";
@@ -178,7 +179,8 @@ type Parts = {
 };
 
 async function begin(file: string, gate: Gate, { ledger, peers, config, clock: world, log }: Parts): Promise<Life> {
-  const clock = clockOf(gate, world);
+  // It does not resume: what a process that died lived through is known here, and leases end with it.
+  const clock = createHubClock(clockOf(gate, world), config, log);
   const raw = openSqliteStore(file, migrations);
   const knownHosts = { shut: await raw.hosts.listShut(), troubled: await raw.behind.listTroubled() };
   const store = observeStore(raw, gate, ledger, clock);

@@ -44,6 +44,7 @@ export async function pass<T>(gate: Gate, ask: () => Promise<T>, tell: (value: T
 export function clockOf(gate: Gate, clock: Clock): Clock {
   return {
     now: () => clock.now(),
+    wallNow: () => clock.wallNow(),
     monotonicMs: () => clock.monotonicMs(),
     after: (ms, fire) =>
       clock.after(ms, () => {

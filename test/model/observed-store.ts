@@ -6,7 +6,7 @@ import type { Ledger } from "./ledger.ts";
 
 /** The store as one process sees it, while the ledger follows what is committed, in that order. */
 export function observeStore(store: Store, gate: Gate, ledger: Ledger, clock: Clock): Store {
-  const { topics, intents, subscriptions, publications, fanOuts, behind, attempts, hosts, secrets } = store;
+  const { topics, intents, subscriptions, publications, fanOuts, behind, attempts, hosts, secrets, gaps } = store;
   /** What the ledger is to hear once it has heard what was given up before that: this is read from the log, which takes a while. */
   let untold: (() => void)[] | undefined;
   const readGivenUp = createReadGivenUp(store);
@@ -168,6 +168,11 @@ export function observeStore(store: Store, gate: Gate, ledger: Ledger, clock: Cl
       trim: (...args) => ask(() => attempts.trim(...args)),
     },
     blocks: store.blocks,
+    gaps: {
+      lastSeen: () => gaps.lastSeen(),
+      list: () => gaps.list(),
+      add: (...args) => ask(() => gaps.add(...args)),
+    },
     figures: () => ask(() => store.figures()),
     leaseMs: store.leaseMs,
     listen: (onNews) => store.listen(onNews),

@@ -8,6 +8,7 @@ import { expect, test } from "vitest";
 
 import * as postgresSchema from "../../src/store/postgres/schema.ts";
 import * as postgresRecords from "../../src/store/postgres/schema-records.ts";
+import * as sqliteRecords from "../../src/store/sqlite/schema-records.ts";
 import * as sqliteSchema from "../../src/store/sqlite/schema.ts";
 import { columnsOf, tables } from "../../src/store/move/tables.ts";
 import { openTestDatabase } from "../support/test-database.ts";
@@ -23,7 +24,7 @@ test("every table and column of both schemas is moved", () => {
   const inPostgres = [...Object.values(postgresSchema), ...Object.values(postgresRecords)].flatMap((one: unknown) =>
     is(one, PgTable) ? [postgresTable(one)] : [],
   );
-  const inSqlite = Object.values(sqliteSchema).flatMap((one: unknown) =>
+  const inSqlite = [...Object.values(sqliteSchema), ...Object.values(sqliteRecords)].flatMap((one: unknown) =>
     is(one, SQLiteTable) ? [sqliteTable(one)] : [],
   );
   const columns = (all: readonly { readonly name: string; readonly columns: readonly { readonly name: string }[] }[]) =>

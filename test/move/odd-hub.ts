@@ -26,6 +26,7 @@ export const tableNames = [
   "hosts",
   "attempts",
   "blocks",
+  "gaps",
   "secret_keys",
 ];
 
@@ -123,7 +124,7 @@ export async function readDatabase(connection: pg.Client): Promise<Contents> {
 }
 
 function inOrder(rows: readonly SqliteRow[]): readonly SqliteRow[] {
-  const keyNames = ["id", "subscription_id", "topic_id", "origin", "name"];
+  const keyNames = ["id", "subscription_id", "topic_id", "origin", "name", "started_at"];
   const keyOf = (row: SqliteRow) => String(keyNames.map((name) => row[name]).find((key) => key !== undefined));
   return rows.toSorted((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
 }

@@ -7,13 +7,19 @@ export class TestClock implements Clock {
   readonly #start: number;
   readonly #timers = new Set<Timer>();
   #elapsedMs = 0;
+  /** How far the wall clock has been set ahead of what went by. */
+  #setAheadMs = 0;
 
   constructor(start: Date) {
     this.#start = start.getTime();
   }
 
   now(): Date {
-    return new Date(this.#start + this.#elapsedMs);
+    return new Date(this.#start + this.#elapsedMs + this.#setAheadMs);
+  }
+
+  wallNow(): Date {
+    return this.now();
   }
 
   monotonicMs(): number {
@@ -50,6 +56,11 @@ export class TestClock implements Clock {
   /** As when the process is stopped: both times move on by `ms`, and what falls due fires with the next `advance`, so much too late. */
   standStill(ms: number): void {
     this.#elapsedMs += ms;
+  }
+
+  /** Sets the wall clock ahead by `ms`, or back. No time goes by, and nothing fires. */
+  jump(ms: number): void {
+    this.#setAheadMs += ms;
   }
 
   #nextDue(end: number): Timer | undefined {

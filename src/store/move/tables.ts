@@ -34,8 +34,8 @@ export type Table = {
 };
 
 /**
- * Everything that is moved, each table after those it refers to. `pulse` is not: it only proves that a database takes
- * writes.
+ * Everything that is moved, each table after those it refers to. `pulse` is not: it tells of the database that it is in, that
+ * it takes writes, and when a hub was last there.
  */
 export const tables: readonly Table[] = [
   {
@@ -216,6 +216,12 @@ export const tables: readonly Table[] = [
     columns: { id: "whole", kind: "text", value: "text", reason: "text", created_at: "whole", swept: "flag" },
     key: ["id"],
     countsIds: true,
+  },
+  {
+    name: "gaps",
+    columns: { started_at: "whole", ended_at: "whole" },
+    key: ["started_at"],
+    countsIds: false,
   },
   {
     name: "secret_keys",

@@ -9,7 +9,13 @@ import { type Session, sql } from "./statement.ts";
 import { toBytes, toText } from "./text-columns.ts";
 import type { Transaction } from "./transaction.ts";
 
-export type Asked = { readonly intent: NewIntent; readonly now: Date; readonly caps: IntentCaps };
+export type Asked = {
+  readonly intent: NewIntent;
+  readonly now: Date;
+  /** The time that leases are judged by. Absent: the present. */
+  readonly leaseNow?: Date;
+  readonly caps: IntentCaps;
+};
 
 type Placed = Asked & { readonly pair: Buffer; readonly key: string; readonly host: string };
 type Added = Placed & { readonly startAt: number; readonly isFirst: boolean };
@@ -21,10 +27,10 @@ const newestOfPairs = sql(
       ORDER BY id DESC LIMIT 1 FOR NO KEY UPDATE) newest`,
 );
 const subscribedPairs = sql(
-  `SELECT asked.pair FROM unnest($1::bytea[], $2::text[], $3::text[], $4::bigint[]) asked(pair, topic, callback, now)
+  `SELECT asked.pair FROM unnest($1::bytea[], $2::text[], $3::text[], $4::bigint[]) asked(pair, topic, callback, lease_now)
      JOIN topics t ON md5(t.url) = md5(asked.topic) AND t.url = asked.topic
      JOIN subscriptions s ON s.topic_id = t.id AND md5(s.callback) = md5(asked.callback) AND s.callback = asked.callback
-    WHERE s.expires_at > asked.now`,
+    WHERE s.expires_at > asked.lease_now`,
 );
 const countOfPairs = sql(
   `SELECT asked.pair, asked.client, (SELECT count(*) FROM intents i
@@ -123,7 +129,7 @@ async function listSubscribed(session: Session, placed: readonly Placed[]): Prom
     placed.map(({ pair }) => pair),
     placed.map(({ intent }) => intent.topic),
     placed.map(({ intent }) => intent.callback),
-    placed.map(({ now }) => now.getTime()),
+    placed.map(({ now, leaseNow = now }) => leaseNow.getTime()),
   );
   return new Set(rows.map(({ pair }) => pair.toString("hex")));
 }

@@ -13,6 +13,8 @@ export type Applied = {
   readonly intent: NewIntent;
   readonly verifiedAt: Date;
   readonly now: Date;
+  /** The time that leases are judged by. */
+  readonly leaseNow: Date;
   readonly most: number;
 };
 
@@ -145,8 +147,8 @@ async function endSome(session: Transaction, matched: readonly Matched[]): Promi
   }
 }
 
-function isLapsed({ existing, now }: Matched): boolean {
-  return existing !== undefined && existing.expires_at <= now.getTime();
+function isLapsed({ existing, leaseNow }: Matched): boolean {
+  return existing !== undefined && existing.expires_at <= leaseNow.getTime();
 }
 
 /** The lease counts from the verification request (§5.3). */

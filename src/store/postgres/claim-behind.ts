@@ -24,7 +24,7 @@ const { waits, may } = claimables.behind;
 const claimEarliest = sql(
   `WITH picked AS MATERIALIZED (
      SELECT row.subscription_id FROM unnest($2::text[]) asked(origin) CROSS JOIN LATERAL (
-       SELECT t.subscription_id FROM behind t WHERE t.origin = asked.origin AND ${waits("t")} AND ${may("t")}
+       SELECT t.subscription_id FROM behind t WHERE t.origin = asked.origin AND ${waits("t")} AND ${may("t", "$1::bigint")}
         ORDER BY t.due_at, t.subscription_id LIMIT 1 FOR UPDATE OF t SKIP LOCKED) row)
    UPDATE behind t SET owner = $3, lease_until = ${leaseFrom("$4")}, next = ${firstOwed("t.next", "t")}
      FROM picked WHERE t.subscription_id = picked.subscription_id RETURNING t.*`,
@@ -51,7 +51,7 @@ export function createClaimBehind(db: Database): Pick<BehindStore, "claimCatchUp
     async claimProbes(origins, now) {
       await freeLapsed();
       const token = randomUUID();
-      const rows = await db.all<ClaimedRow>(claimEarliest, now.getTime(), origins, token, db.leaseMs);
+      const rows = await db.all<ClaimedRow>(claimEarliest, db.leaseTime(now).getTime(), origins, token, db.leaseMs);
       const claims = await toClaims(db, rows, token);
       const byOrigin = new Map(claims.map((one) => [originOf(one.callback), one]));
       return origins.map((origin) => byOrigin.get(origin));

@@ -31,8 +31,8 @@ export function createClaimDue<Row>(db: Database, kind: Claimable, leaseMs: numb
   const farther = claimSql(kind, skippingSql(kind));
   const freeLapsed = createFreeLapsed(db, kind);
 
-  async function claim(statement: Statement, token: string, values: readonly unknown[]) {
-    const all = await db.all<Claimed<Row>>(statement, ...values, token, leaseMs);
+  async function claim(statement: Statement, token: string, leaseNow: number, values: readonly unknown[]) {
+    const all = await db.all<Claimed<Row>>(statement, ...values, token, leaseMs, leaseNow);
     const rows = all.filter((row): row is Row & { may: true; is_clogged: boolean } => row.may === true);
     const hasPassedOver = all.some((row) => row.may === false);
     return { rows, hasPassedOver, isClogged: all[0]?.is_clogged === true };
@@ -43,13 +43,14 @@ export function createClaimDue<Row>(db: Database, kind: Claimable, leaseMs: numb
     const count = Math.min(limit, most);
     if (count <= 0) return { rows: [], token };
     await freeLapsed();
+    const leaseNow = db.leaseTime(now).getTime();
     const values = [now.getTime(), count, perPlace, [...limits.keys()], [...limits.values()]];
     for (;;) {
-      const claimed = await claim(nearest, token, values);
+      const claimed = await claim(nearest, token, leaseNow, values);
       if (claimed.rows.length > 0 || (!claimed.hasPassedOver && !claimed.isClogged))
         return { rows: claimed.rows, token };
       if (claimed.hasPassedOver) continue;
-      const more = await claim(farther, token, values);
+      const more = await claim(farther, token, leaseNow, values);
       if (more.rows.length > 0 || !more.hasPassedOver) return { rows: more.rows, token };
     }
   };
@@ -65,13 +66,14 @@ export function createFreeLapsed(db: Database, { name, id, owner, onLapse }: Cla
   return () => db.run(free);
 }
 
-// $1 now, $2 limit, $3 limit per place, $4 and $5 places with limits of their own, $6 token, $7 length of the lease.
+// $1 now, $2 limit, $3 limit per place, $4 and $5 places with limits of their own, $6 token, $7 length of the lease,
+// $8 the time that subscriptions' leases are judged by.
 function claimSql(kind: Claimable, dueSql: string): Statement {
   const { name, id, place, dueAt, owner, waits, may, isOpen, onClaim } = kind;
   return sql(
     `WITH RECURSIVE ${dueSql},
      places AS MATERIALIZED (
-       SELECT d.place, d.due_at, at.room
+       SELECT d.place, d.due_at, at.room, $8::bigint AS lease_now
          FROM (SELECT place, due_at FROM due WHERE due_at <= $1::bigint ORDER BY due_at, place) d
          CROSS JOIN LATERAL (
            SELECT coalesce((SELECT r.most FROM unnest($4::text[], $5::bigint[]) r(place, most) WHERE r.place = d.place LIMIT 1),
@@ -81,7 +83,7 @@ function claimSql(kind: Claimable, dueSql: string): Statement {
         WHERE at.room > 0 AND ${isOpen("d.place")} LIMIT ${most}),
      picked AS MATERIALIZED (
        SELECT p.due_at AS turn, row.id, row.may FROM places p CROSS JOIN LATERAL (
-         SELECT t.${id} AS id, ${may("t")} AS may FROM ${name} t
+         SELECT t.${id} AS id, ${may("t", "p.lease_now")} AS may FROM ${name} t
           WHERE t.${place} = p.place AND ${waits("t")} AND t.${dueAt} <= $1::bigint
           ORDER BY t.${dueAt}, t.${id} LIMIT least(p.room, $2::bigint) FOR UPDATE OF t SKIP LOCKED) row
         LIMIT $2::bigint),

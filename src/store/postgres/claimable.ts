@@ -10,8 +10,8 @@ export type Claimable = {
   readonly owner: string;
   /** Condition on a row: it waits to be claimed. Indexes hold exactly these. */
   readonly waits: (row: string) => string;
-  /** Condition on a row that waits: it may be claimed. Once it may not, it never may again. */
-  readonly may: (row: string) => string;
+  /** Condition on a row that waits, when leases are judged by `leaseNow`: it may be claimed. Once it may not, it never may again. */
+  readonly may: (row: string, leaseNow: string) => string;
   /** Condition on a place: something of it may be claimed. */
   readonly isOpen: (place: string) => string;
   /** Further assignments of a claim, and of one that is over. */
@@ -52,8 +52,8 @@ export const claimables = {
     dueAt: "due_at",
     owner: "owner",
     waits: (row) => `${row}.owner IS NULL AND ${row}.next <= ${row}.newest`,
-    may: (row) =>
-      `EXISTS (SELECT 1 FROM subscriptions s WHERE s.id = ${row}.subscription_id AND s.expires_at > $1::bigint)`,
+    may: (row, leaseNow) =>
+      `EXISTS (SELECT 1 FROM subscriptions s WHERE s.id = ${row}.subscription_id AND s.expires_at > ${leaseNow})`,
     isOpen: (place) => `NOT EXISTS (SELECT 1 FROM hosts h WHERE h.origin = ${place})`,
     onClaim: `, next = ${firstOwed("t.next", "t")}`,
     onLapse: `, due_at = 0, next = ${firstOwed("t.next", "t")}`,

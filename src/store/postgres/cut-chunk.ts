@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 
 import type { ChunkClaim } from "../../model/delivery.ts";
 import { pageSize, logsSuccesses, whereNext } from "../rows/page.ts";
-import { passOverLapsed } from "./give-up.ts";
+import { type Moment, passOverLapsed } from "./give-up.ts";
 import { leaseFrom } from "./lease.ts";
 import { readRecipient, type StoredRecipient } from "./recipients.ts";
 import { type Session, type Statement, sql } from "./statement.ts";
@@ -39,7 +39,7 @@ function nextFanOut(unlessLocked: "SKIP LOCKED" | ""): Statement {
 
 const nextFree = nextFanOut("SKIP LOCKED");
 const nextAny = nextFanOut("");
-// A page, and who of it was handed over: $4 the publication, $5 the present, $6 the policy. Rows of `behind` are locked in the
+// A page, and who of it was handed over: $4 the publication, $5 the time that leases are judged by, $6 the policy. Rows of `behind` are locked in the
 // order of ids, as settling locks them too.
 const page = sql(
   `WITH page AS MATERIALIZED (
@@ -79,16 +79,17 @@ const open = sql(
 export async function cutChunk(
   session: Transaction,
   except: readonly number[],
-  now: Date,
+  moment: Moment,
   leaseMs: number,
 ): Promise<Cut> {
+  const { now, leaseNow } = moment;
   const next = await takeNext(session, except);
   if (next === undefined) return { kind: "idle" };
   const { topic_id: topicId, seq, cursor: after, policy } = next;
   const until = next.wrapped ? next.start : Number.MAX_SAFE_INTEGER;
-  const members = await session.all<Member>(page, topicId, after, until, seq, now.getTime(), policy === "latest");
+  const members = await session.all<Member>(page, topicId, after, until, seq, leaseNow.getTime(), policy === "latest");
   const entitled = members.filter((member) => member.first_seq <= seq);
-  const owed = await passOverLapsed(session, entitled, { topicId, seq }, now);
+  const owed = await passOverLapsed(session, entitled, { topicId, seq }, moment);
   const rest = owed.filter((member) => !member.isHanded).map(readRecipient);
   const { cursor, wrapped, finished } = whereNext(next, members);
   const token = randomUUID();

@@ -24,11 +24,17 @@ export type PostgresOptions = Migrations & {
   readonly leaseMs?: number;
   /** Absent: they are kept as they are. */
   readonly isSameSecret?: IsSameSecret;
+  readonly leaseTime?: LeaseTime;
 };
+
+/** By what time leases are judged at some time. Absent: by that time. */
+export type LeaseTime = (now: Date) => Date;
 
 /** A bounded number of connections to the one database of all nodes. A statement outside a transaction stands for itself. */
 export type Database = Session & {
   readonly leaseMs: number;
+
+  readonly leaseTime: LeaseTime;
 
   /**
    * Runs `work` inside a transaction, and resolves once that is on disk. It runs again when the transaction was undone by
@@ -71,7 +77,7 @@ export async function openDatabase(url: string, options: PostgresOptions): Promi
     throw cause instanceof HubError ? cause : toHubError(new Fault(cause));
   }
   const listening = { config, channel: channelOf(options.schema ?? "public"), node };
-  const database = createDatabase(pool, options.leaseMs ?? defaultLeaseMs, listening);
+  const database = createDatabase(pool, options, listening);
   try {
     await fillQuotas(database);
     return database;
@@ -81,7 +87,11 @@ export async function openDatabase(url: string, options: PostgresOptions): Promi
   }
 }
 
-function createDatabase(pool: pg.Pool, leaseMs: number, listening: Omit<Listening, "onNews">): Database {
+function createDatabase(
+  pool: pg.Pool,
+  { leaseMs = defaultLeaseMs, leaseTime = (now) => now }: PostgresOptions,
+  listening: Omit<Listening, "onNews">,
+): Database {
   const closing = new AbortController();
   const running = new Set<Promise<unknown>>();
   const track = (work: Promise<unknown>) => {
@@ -95,6 +105,7 @@ function createDatabase(pool: pg.Pool, leaseMs: number, listening: Omit<Listenin
   };
   return {
     leaseMs,
+    leaseTime,
     // Alone it is its own commit.
     all: (statement, ...values) => {
       const mayRerun = (fault: Fault) => isUndone(fault) || (fault.isBroken && isQuestion(statement));

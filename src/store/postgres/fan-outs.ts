@@ -7,7 +7,7 @@ import { checkpoint } from "./checkpoint.ts";
 import { cutChunk } from "./cut-chunk.ts";
 import type { Database } from "./database.ts";
 import { isLockTimeout } from "./fault.ts";
-import { passOverLapsed } from "./give-up.ts";
+import { type Moment, passOverLapsed } from "./give-up.ts";
 import { leaseFrom } from "./lease.ts";
 import { readRecipient, type StoredRecipient } from "./recipients.ts";
 import { type Session, sql } from "./statement.ts";
@@ -29,10 +29,11 @@ const removeDone = sql(
 export function createFanOuts(db: Database): FanOutStore {
   return {
     async claimChunk(now, except = []) {
+      const moment = { now, leaseNow: db.leaseTime(now) };
       try {
         return await db.transact(async (session) => {
-          const chunk = await reclaim(session, now, db.leaseMs);
-          return chunk ? { kind: "chunk", chunk } : await cutChunk(session, except, now, db.leaseMs);
+          const chunk = await reclaim(session, moment, db.leaseMs);
+          return chunk ? { kind: "chunk", chunk } : await cutChunk(session, except, moment, db.leaseMs);
         });
       } catch (error) {
         // Somebody stopped in the middle of cutting, and will be put out.
@@ -71,13 +72,13 @@ const members = sql(
 const shorten = sql("UPDATE chunks SET todo = $2 WHERE id = $1");
 
 /** Takes over a chunk whose lease is over, with what is left of it. Who has unsubscribed since is no longer in it. */
-async function reclaim(session: Session, now: Date, leaseMs: number): Promise<ChunkClaim | undefined> {
+async function reclaim(session: Session, moment: Moment, leaseMs: number): Promise<ChunkClaim | undefined> {
   const token = randomUUID();
   const [row] = await session.all<Orphan>(takeOver, token, leaseMs);
   if (row === undefined) return undefined;
   const { id, topic_id: topicId, seq } = row;
   const left = await session.all<StoredRecipient & { readonly expires_at: number }>(members, row.todo);
-  const owed = await passOverLapsed(session, left, { topicId, seq }, now);
+  const owed = await passOverLapsed(session, left, { topicId, seq }, moment);
   if (owed.length < row.todo.length)
     await session.run(
       shorten,

@@ -87,6 +87,9 @@ export async function endLapsed(session: Transaction, ids: readonly number[], no
   return (await endSubscriptions(session, ids)).length;
 }
 
+/** The present, and the time that leases are judged by. */
+export type Moment = { readonly now: Date; readonly leaseNow: Date };
+
 type Leased = { readonly id: number; readonly expires_at: number };
 
 /** Keeps those whose lease runs; for the others records that the delivery comes too late. */
@@ -94,13 +97,13 @@ export async function passOverLapsed<M extends Leased>(
   session: Session,
   members: readonly M[],
   { topicId, seq }: PublicationKey,
-  now: Date,
+  { now, leaseNow }: Moment,
 ): Promise<readonly M[]> {
-  const lapsed = members.filter(({ expires_at }) => expires_at <= now.getTime());
+  const lapsed = members.filter(({ expires_at }) => expires_at <= leaseNow.getTime());
   const toRecord = ({ id }: M): AttemptRecord => {
     const what = { topicId, seq, subscriptionId: id, count: 1, attempt: 0, status: undefined };
     return { ...what, at: now, outcome: "given_up", reason: leaseEnded, durationMs: 0 };
   };
   await logAttempts(session, lapsed.map(toRecord));
-  return members.filter(({ expires_at }) => expires_at > now.getTime());
+  return members.filter(({ expires_at }) => expires_at > leaseNow.getTime());
 }

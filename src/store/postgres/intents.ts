@@ -30,12 +30,13 @@ export function createIntents(db: Database, isSameSecret: IsSameSecret = Object.
   const settle = gather(db, (decided: readonly Decided[]) => db.transact((session) => settleIntents(session, decided)));
 
   return {
-    addIntent: (intent, now, caps = noCaps) => add({ intent, now, caps }),
+    addIntent: (intent, now, caps = noCaps) => add({ intent, now, leaseNow: db.leaseTime(now), caps }),
     async claimIntents(limit, perHost, now, except = []) {
       const { rows, token } = await claim(limit, perHost, now, new Map(except.map((host) => [host, 0])));
       return rows.map((row) => toIntentClaim(toIntentRow(row), token));
     },
-    settleIntent: (claimed, decision, now, most = Infinity) => settle({ claim: claimed, decision, now, most }),
+    settleIntent: (claimed, decision, now, most = Infinity) =>
+      settle({ claim: claimed, decision, now, leaseNow: db.leaseTime(now), most }),
     async countPending() {
       const [row] = await db.all<{ readonly pending: number }>(pending);
       return row?.pending ?? 0;

@@ -5,6 +5,7 @@ import { openDatabase, type PostgresOptions } from "./database.ts";
 import { createBlocks } from "./blocks.ts";
 import { createFanOuts } from "./fan-outs.ts";
 import { createFigures } from "./figures.ts";
+import { createGaps } from "./gaps.ts";
 import { createGiveUpSecrets } from "./give-up-secrets.ts";
 import { createHosts } from "./hosts.ts";
 import { createIntents } from "./intents.ts";
@@ -34,6 +35,7 @@ export async function openPostgresStore(url: string, options: PostgresOptions): 
     attempts: createAttempts(db),
     secrets: { ...createSecrets(db), giveUp: createGiveUpSecrets(db) },
     blocks: createBlocks(db),
+    gaps: createGaps(db),
     figures: createFigures(db),
     leaseMs: db.leaseMs,
     listen: db.listen,

@@ -54,7 +54,13 @@ export const blocks = pgTable(
   (t) => [uniqueIndex("blocks_value").on(t.kind, sql`md5(value)`)],
 );
 
-/** One row, written to prove that the database still takes writes. */
+/** Time that went by without a hub. */
+export const gaps = pgTable("gaps", {
+  startedAt: at("started_at").primaryKey(),
+  endedAt: at("ended_at").notNull(),
+});
+
+/** One row, written to prove that the database still takes writes, and when a hub was last there. */
 export const pulse = pgTable("pulse", {
   id: integer("id").primaryKey(),
   at: at("at").notNull(),

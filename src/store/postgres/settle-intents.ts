@@ -10,6 +10,8 @@ export type Decided = {
   readonly claim: IntentClaim;
   readonly decision: IntentDecision;
   readonly now: Date;
+  /** The time that leases are judged by. */
+  readonly leaseNow: Date;
   /** Subscriptions that the callback's host may have. */
   readonly most: number;
 };
@@ -79,11 +81,11 @@ async function writeSettled(session: Transaction, settled: readonly Decided[]): 
 }
 
 function toApplied(
-  { claim, decision, now, most }: Decided,
+  { claim, decision, now, leaseNow, most }: Decided,
   secret: string | undefined,
 ): readonly (Applied & { readonly intent: IntentClaim })[] {
   return decision.next === "apply"
-    ? [{ intent: { ...claim, secret }, verifiedAt: decision.verifiedAt, now, most }]
+    ? [{ intent: { ...claim, secret }, verifiedAt: decision.verifiedAt, now, leaseNow, most }]
     : [];
 }
 

@@ -29,7 +29,7 @@ export function createSubscriptions(db: Database): SubscriptionStore {
     },
     endLapsed: (now, limit) =>
       db.transact(async (session) => {
-        const ids = (await session.all<Id>(lapsed, now.getTime(), limit)).map(({ id }) => id);
+        const ids = (await session.all<Id>(lapsed, db.leaseTime(now).getTime(), limit)).map(({ id }) => id);
         if (ids.length === 0) return 0;
         // Not while a chunk or an attempt has them: what that leaves undone is then still theirs to be given up.
         const claimed = await lockOwed(session, ids);
@@ -39,7 +39,7 @@ export function createSubscriptions(db: Database): SubscriptionStore {
       }),
     vouch: (wanted, now, most) =>
       db.transact(async (session) => {
-        const applied = wanted.map((intent) => ({ intent, verifiedAt: now, now, most }));
+        const applied = wanted.map((intent) => ({ intent, verifiedAt: now, now, leaseNow: db.leaseTime(now), most }));
         const { full, standing } = await applyIntents(session, applied, "leave");
         const [tooMany] = full;
         if (tooMany !== undefined) throw new HostFull(tooMany);

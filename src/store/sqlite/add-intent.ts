@@ -7,7 +7,7 @@ import type { Database } from "./database.ts";
 
 /** Records an intent, inside a write. Returns the cap that keeps it out, if one does. */
 export function createAddIntent(
-  { connection, quotas }: Database,
+  { connection, quotas, leaseTime }: Database,
   isSameSecret: IsSameSecret,
 ): (intent: NewIntent, now: Date, caps?: IntentCaps) => IntentCap | undefined {
   const newest = connection.prepare<object, IntentRow>(
@@ -20,7 +20,7 @@ export function createAddIntent(
   );
   const isSubscribed = connection.prepare(
     `SELECT 1 FROM subscriptions s JOIN topics t ON t.id = s.topic_id
-      WHERE s.callback = +@callback AND t.url = +@topic AND s.expires_at > @now`,
+      WHERE s.callback = +@callback AND t.url = +@topic AND s.expires_at > @leaseNow`,
   );
   const insert = connection.prepare(
     `INSERT INTO intents (mode, topic, topic_as_asked, callback, host, client, secret, lease_seconds, verify_token,
@@ -33,7 +33,7 @@ export function createAddIntent(
     const { topic, callback, mode, client } = intent;
     const before = newest.get({ topic, callback });
     if (before && isSameRequest(before, intent, isSameSecret)) return undefined;
-    const isKnown = () => isSubscribed.get({ topic, callback, now: date.getTime() }) !== undefined;
+    const isKnown = () => isSubscribed.get({ topic, callback, leaseNow: leaseTime(date).getTime() }) !== undefined;
     if (mode === "unsubscribe" && before === undefined && !isKnown()) return undefined;
     const host = hostOf(callback);
     const counted = { client: quotas.get(askerQuota(intent)), host: quotas.get(hostQuota(host)) };

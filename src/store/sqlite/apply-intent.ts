@@ -28,7 +28,7 @@ export function createApplyIntent(db: Database): {
     subscribe(intent, verifiedAt, now, most) {
       const terms = toTerms(intent, verifiedAt);
       const existing = find.get({ topic: intent.topic, callback: intent.callback });
-      if (existing && existing.expires_at > now.getTime()) {
+      if (existing && existing.expires_at > db.leaseTime(now).getTime()) {
         renew.run({ ...terms, id: existing.id });
         return "applied";
       }

@@ -16,7 +16,8 @@ type ClaimedRow = {
   readonly retry_at: number;
 };
 
-const hasLease = "EXISTS (SELECT 1 FROM subscriptions s WHERE s.id = behind.subscription_id AND s.expires_at > @now)";
+const hasLease =
+  "EXISTS (SELECT 1 FROM subscriptions s WHERE s.id = behind.subscription_id AND s.expires_at > @leaseNow)";
 const jumpToNewest = `next = ${firstOwed("next")}`;
 
 /** Claims of who is behind, and giving them back. */
@@ -39,9 +40,9 @@ export function createClaimBehind(db: Database): Pick<BehindStore, "claimCatchUp
       claimDue(limit, perOrigin, now, new Map(raised.map((one) => [one.origin, one.limit]))),
     claimProbes: (origins, now) =>
       claim(() => {
-        const values = { token: randomUUID(), now: now.getTime() };
+        const values = { token: randomUUID(), now: now.getTime(), leaseNow: db.leaseTime(now).getTime() };
         return origins.map((origin) => {
-          const row = earliest.get({ origin, now: values.now });
+          const row = earliest.get({ origin, leaseNow: values.leaseNow });
           return row && kind.toClaim(claimRow({ ...values, id: row.id }), values.token);
         });
       }),

@@ -6,7 +6,7 @@ import { type Claimable, duePlacesOf } from "./due-places.ts";
 /** What claiming rows of one kind means. */
 export type ClaimDue<Row, Claim> = {
   readonly table: Claimable;
-  /** Condition on the row: it may be claimed. Once it may not, it never may again. */
+  /** Condition on the row at `@now` and `@leaseNow`: it may be claimed. Once it may not, it never may again. */
   readonly where?: string;
   /** Further assignments. */
   readonly set?: string;
@@ -34,9 +34,9 @@ export function createClaimDue<Row, Claim>(db: Database, kind: ClaimDue<Row, Cla
   const claimAt = createClaimAt<Row>(db, kind);
 
   /** `undefined`: nothing yet, but there may be more. */
-  function claimSome(limit: number, now: number, withLimits: number, roomAt: (at: OpenAt) => number) {
-    const token = randomUUID();
-    const open = new Map(openByPlace.all().map((at) => [at.place, at.open]));
+  function claimSome(limit: number, at: Date, withLimits: number, roomAt: (at: OpenAt) => number) {
+    const [now, leaseNow, token] = [at.getTime(), db.leaseTime(at).getTime(), randomUUID()];
+    const open = new Map(openByPlace.all().map(({ place, open: count }) => [place, count]));
     // At least `most` of so many have room: where there is none, some are open, or the limit is one of its own.
     const due = duePlaces.all(now, most + open.size + withLimits);
     const places = due.map(({ place }) => ({ place, room: roomAt({ place, open: open.get(place) ?? 0 }) }));
@@ -46,7 +46,7 @@ export function createClaimDue<Row, Claim>(db: Database, kind: ClaimDue<Row, Cla
     for (const { place, room } of withRoom) {
       const count = Math.min(room, limit - rows.length);
       if (count === 0 || passedOver >= most) break;
-      const claimed = claimAt({ place, count, now, token });
+      const claimed = claimAt({ place, count, now, leaseNow, token });
       rows.push(...claimed.rows);
       passedOver += claimed.passedOver;
     }
@@ -56,11 +56,11 @@ export function createClaimDue<Row, Claim>(db: Database, kind: ClaimDue<Row, Cla
 
   return (limit, perPlace, now, limits = new Map()) => {
     const roomAt = ({ place, open }: OpenAt) => (limits.get(place) ?? perPlace) - open;
-    return db.claimUntil(() => claimSome(Math.min(limit, most), now.getTime(), limits.size, roomAt));
+    return db.claimUntil(() => claimSome(Math.min(limit, most), now, limits.size, roomAt));
   };
 }
 
-type At = { readonly place: string; readonly count: number; readonly now: number; readonly token: string };
+type At = RowClaim & { readonly place: string; readonly count: number; readonly leaseNow: number };
 
 /** Claims at one place, and says when its next row is due. What may not be claimed goes to the end, once and for all. */
 function createClaimAt<Row>(db: Database, kind: ClaimDue<Row, unknown>) {
@@ -78,13 +78,13 @@ function createClaimAt<Row>(db: Database, kind: ClaimDue<Row, unknown>) {
   };
 }
 
-type RowClaim = { readonly id: number; readonly now: number; readonly token: string };
+type RowClaim = { readonly now: number; readonly token: string };
 
 /** Claims one row, inside a write. It is read afterwards, not by RETURNING, which costs as much as all the rest. */
 export function createClaimRow<Row>(
   { connection }: Database,
   { table, set }: Pick<ClaimDue<Row, unknown>, "table" | "set">,
-): (claim: RowClaim) => Row {
+): (claim: RowClaim & { readonly id: number }) => Row {
   const { name, id, owner } = table;
   const claim = connection.prepare(`UPDATE ${name} SET ${owner} = @token ${set ? `, ${set}` : ""} WHERE ${id} = @id`);
   const read = connection.prepare<[number], Row>(`SELECT * FROM ${name} WHERE ${id} = ?`);

@@ -25,7 +25,11 @@ export type SqliteOptions = {
   readonly isSameSecret?: IsSameSecret;
   /** Called before anything is migrated, with the name of the copy that was made of the file. */
   readonly onBackup?: (copy: string) => void;
+  readonly leaseTime?: LeaseTime;
 };
+
+/** By what time leases are judged at some time. Absent: by that time. */
+export type LeaseTime = (now: Date) => Date;
 
 /** The one connection of the one process that uses the file. */
 export type Database = {
@@ -52,6 +56,8 @@ export type Database = {
 
   /** What a `write` has changed of them is written with it. */
   readonly quotas: Pick<Quotas, "get" | "add">;
+
+  readonly leaseTime: LeaseTime;
   readonly close: () => void;
 };
 
@@ -69,7 +75,8 @@ export function openDatabase(file: string, migrationsFolder: string, options: Sq
     connection.pragma("busy_timeout = 50");
     const quotas = createQuotas(connection);
     fillQuotas(connection, quotas);
-    return { connection, quotas, ...createGroupCommit(connection, quotas), close };
+    const { leaseTime = (now) => now } = options;
+    return { connection, quotas, leaseTime, ...createGroupCommit(connection, quotas), close };
   } catch (cause) {
     close();
     throw toHubError(file, cause);

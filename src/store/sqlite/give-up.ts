@@ -67,9 +67,10 @@ export function createPassOverLapsed(
   const record = createRecordGivenUp(db);
 
   return (members, { topicId, seq }, now) => {
+    const leaseNow = db.leaseTime(now).getTime();
     const owed = { topic_id: topicId, next: seq, newest: seq, attempts: 0 };
     return members.filter(({ id, expires_at }) => {
-      const isLapsed = expires_at <= now.getTime();
+      const isLapsed = expires_at <= leaseNow;
       if (isLapsed) record({ ...owed, subscription_id: id }, "the lease ended", now);
       return !isLapsed;
     });

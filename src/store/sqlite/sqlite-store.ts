@@ -5,6 +5,7 @@ import { openDatabase, type SqliteOptions } from "./database.ts";
 import { createBlocks } from "./blocks.ts";
 import { createFanOuts } from "./fan-outs.ts";
 import { createFigures } from "./figures.ts";
+import { createGaps } from "./gaps.ts";
 import { createGiveUpSecrets } from "./give-up-secrets.ts";
 import { createHosts } from "./hosts.ts";
 import { createIntents } from "./intents.ts";
@@ -35,6 +36,7 @@ export function openSqliteStore(file: string, migrationsFolder: string, options:
     attempts: createAttempts(db),
     secrets: { ...createSecrets(db), giveUp: createGiveUpSecrets(db, options.isSameSecret) },
     blocks: createBlocks(db, options.isSameSecret),
+    gaps: createGaps(db),
     figures: createFigures(db),
     leaseMs: Infinity,
     listen() {},

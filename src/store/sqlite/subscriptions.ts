@@ -6,7 +6,7 @@ import { createEndSubscription } from "./end-subscription.ts";
 import { createGiveUpLapsed } from "./give-up.ts";
 
 export function createSubscriptions(db: Database): SubscriptionStore {
-  const { connection, write, read } = db;
+  const { connection, write, read, leaseTime } = db;
   const byPair = connection.prepare<[string, string], SubscriptionRow>(
     `SELECT s.*, t.url AS topic FROM subscriptions s JOIN topics t ON t.id = s.topic_id
       WHERE t.url = +? AND s.callback = +?`,
@@ -30,7 +30,7 @@ export function createSubscriptions(db: Database): SubscriptionStore {
     },
     endLapsed: (now, limit) =>
       write(() => {
-        const rows = lapsed.all(now.getTime(), limit);
+        const rows = lapsed.all(leaseTime(now).getTime(), limit);
         for (const { id } of rows) {
           giveUp(id, now);
           end(id);

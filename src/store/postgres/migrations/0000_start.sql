@@ -139,6 +139,11 @@ CREATE TABLE "blocks" (
 	"swept" boolean DEFAULT false NOT NULL
 );
 --> statement-breakpoint
+CREATE TABLE "gaps" (
+	"started_at" bigint PRIMARY KEY NOT NULL,
+	"ended_at" bigint NOT NULL
+);
+--> statement-breakpoint
 CREATE TABLE "hosts" (
 	"origin" text COLLATE "C" PRIMARY KEY NOT NULL,
 	"trips" integer NOT NULL,

@@ -1,19 +1,3 @@
-CREATE TABLE `attempts` (
-	`id` integer PRIMARY KEY AUTOINCREMENT NOT NULL,
-	`at` integer NOT NULL,
-	`topic_id` integer NOT NULL,
-	`seq` integer NOT NULL,
-	`subscription_id` integer,
-	`count` integer NOT NULL,
-	`attempt` integer NOT NULL,
-	`outcome` text NOT NULL,
-	`status` integer,
-	`reason` text,
-	`duration_ms` integer NOT NULL
-);
---> statement-breakpoint
-CREATE INDEX `attempts_topic` ON `attempts` (`topic_id`,`id`);--> statement-breakpoint
-CREATE INDEX `attempts_at` ON `attempts` (`at`);--> statement-breakpoint
 CREATE TABLE `behind` (
 	`subscription_id` integer PRIMARY KEY NOT NULL,
 	`topic_id` integer NOT NULL,
@@ -33,16 +17,6 @@ CREATE INDEX `behind_waiting` ON `behind` (`origin`,`due_at`) WHERE owner is nul
 CREATE INDEX `behind_settled` ON `behind` (`due_at`) WHERE owner is null and next > newest;--> statement-breakpoint
 CREATE INDEX `behind_hastened` ON `behind` (`origin`,`hastened_by`) WHERE owner is null and hastened_by > 0;--> statement-breakpoint
 CREATE INDEX `behind_topic` ON `behind` (`topic_id`,`next`);--> statement-breakpoint
-CREATE TABLE `blocks` (
-	`id` integer PRIMARY KEY AUTOINCREMENT NOT NULL,
-	`kind` text NOT NULL,
-	`value` text NOT NULL,
-	`reason` text NOT NULL,
-	`created_at` integer NOT NULL,
-	`swept` integer DEFAULT 0 NOT NULL
-);
---> statement-breakpoint
-CREATE UNIQUE INDEX `blocks_value` ON `blocks` (`kind`,`value`);--> statement-breakpoint
 CREATE TABLE `body_parts` (
 	`name` text NOT NULL,
 	`part` integer NOT NULL,
@@ -82,12 +56,6 @@ CREATE TABLE `fan_outs` (
 CREATE INDEX `fan_outs_uncut` ON `fan_outs` (`cuts`) WHERE cut_done = 0;--> statement-breakpoint
 CREATE INDEX `fan_outs_undone` ON `fan_outs` (`topic_id`,`seq`) WHERE done = 0;--> statement-breakpoint
 CREATE INDEX `fan_outs_done` ON `fan_outs` (`done_at`) WHERE done_at is not null;--> statement-breakpoint
-CREATE TABLE `hosts` (
-	`origin` text PRIMARY KEY NOT NULL,
-	`trips` integer NOT NULL,
-	`shut_until` integer NOT NULL
-);
---> statement-breakpoint
 CREATE TABLE `intents` (
 	`id` integer PRIMARY KEY AUTOINCREMENT NOT NULL,
 	`mode` text NOT NULL,
@@ -128,21 +96,6 @@ CREATE TABLE `publications` (
 CREATE INDEX `publications_at` ON `publications` (`published_at`);--> statement-breakpoint
 CREATE INDEX `publications_topic_at` ON `publications` (`topic_id`,`published_at`,`seq`);--> statement-breakpoint
 CREATE UNIQUE INDEX `publications_large` ON `publications` (`large_body`) WHERE large_body is not null;--> statement-breakpoint
-CREATE TABLE `pulse` (
-	`id` integer PRIMARY KEY NOT NULL,
-	`at` integer NOT NULL
-);
---> statement-breakpoint
-CREATE TABLE `quotas` (
-	`name` text PRIMARY KEY NOT NULL,
-	`pending` integer NOT NULL,
-	`subscriptions` integer NOT NULL
-);
---> statement-breakpoint
-CREATE TABLE `secret_keys` (
-	`id` text PRIMARY KEY NOT NULL
-);
---> statement-breakpoint
 CREATE TABLE `subscriptions` (
 	`id` integer PRIMARY KEY AUTOINCREMENT NOT NULL,
 	`topic_id` integer NOT NULL,
@@ -181,4 +134,55 @@ CREATE TABLE `topics` (
 CREATE UNIQUE INDEX `topics_url_unique` ON `topics` (`url`);--> statement-breakpoint
 CREATE INDEX `topics_fetching` ON `topics` (`host`) WHERE fetch_owner is not null;--> statement-breakpoint
 CREATE INDEX `topics_waiting` ON `topics` (`host`,`fetch_due_at`) WHERE fetch_owner is null and fetch_due_at is not null and subscribers > 0;--> statement-breakpoint
-CREATE INDEX `topics_idle` ON `topics` (`id`) WHERE subscribers = 0;
+CREATE INDEX `topics_idle` ON `topics` (`id`) WHERE subscribers = 0;--> statement-breakpoint
+CREATE TABLE `attempts` (
+	`id` integer PRIMARY KEY AUTOINCREMENT NOT NULL,
+	`at` integer NOT NULL,
+	`topic_id` integer NOT NULL,
+	`seq` integer NOT NULL,
+	`subscription_id` integer,
+	`count` integer NOT NULL,
+	`attempt` integer NOT NULL,
+	`outcome` text NOT NULL,
+	`status` integer,
+	`reason` text,
+	`duration_ms` integer NOT NULL
+);
+--> statement-breakpoint
+CREATE INDEX `attempts_topic` ON `attempts` (`topic_id`,`id`);--> statement-breakpoint
+CREATE INDEX `attempts_at` ON `attempts` (`at`);--> statement-breakpoint
+CREATE TABLE `blocks` (
+	`id` integer PRIMARY KEY AUTOINCREMENT NOT NULL,
+	`kind` text NOT NULL,
+	`value` text NOT NULL,
+	`reason` text NOT NULL,
+	`created_at` integer NOT NULL,
+	`swept` integer DEFAULT 0 NOT NULL
+);
+--> statement-breakpoint
+CREATE UNIQUE INDEX `blocks_value` ON `blocks` (`kind`,`value`);--> statement-breakpoint
+CREATE TABLE `gaps` (
+	`started_at` integer PRIMARY KEY NOT NULL,
+	`ended_at` integer NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE `hosts` (
+	`origin` text PRIMARY KEY NOT NULL,
+	`trips` integer NOT NULL,
+	`shut_until` integer NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE `pulse` (
+	`id` integer PRIMARY KEY NOT NULL,
+	`at` integer NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE `quotas` (
+	`name` text PRIMARY KEY NOT NULL,
+	`pending` integer NOT NULL,
+	`subscriptions` integer NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE `secret_keys` (
+	`id` text PRIMARY KEY NOT NULL
+);
