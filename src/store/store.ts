@@ -52,6 +52,12 @@ export interface Store extends AsyncDisposable {
   /** How large the database is, in bytes, less what is free in it for rows to come. */
   measureBytes(): Promise<number>;
 
+  /**
+   * Give some of the space that rows have left back to the disk, so little that it holds up nobody. Resolves to 0 when there is
+   * nothing more to give back, or when the database does so by itself.
+   */
+  shrink(): Promise<number>;
+
   /** Resolves when a row could be written just now; else rejects with `store_unavailable` and the reason. */
   assertWritable(now: Date): Promise<void>;
 }

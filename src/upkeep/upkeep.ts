@@ -12,7 +12,7 @@ const keptDropped = 100_000;
 
 /**
  * Ends leases that are over (§5.3.1; deliveries check the lease themselves, so this is only the cleaning up), gives up what
- * has been owed for 7 days, and removes what nobody is owed or asks for any more, a batch of each. Nothing grows older in
+ * has been owed for 7 days, removes what nobody is owed or asks for any more, and gives the space back, a batch of each. Nothing grows older in
  * time that the hub has not lived through.
  */
 export function createUpkeep(store: Store, leaseTime: (now: Date) => Date): Step {
@@ -27,6 +27,7 @@ export function createUpkeep(store: Store, leaseTime: (now: Date) => Date): Step
       store.attempts.trim(before(30), keptAttempts, batch),
       store.intents.removeDropped(before(1), keptDropped, batch),
       store.topics.removeIdle(batch),
+      store.shrink(),
     ]);
     return removed.reduce((sum, count) => sum + count, 0);
   };

@@ -164,6 +164,23 @@ export function describeSettleIntent(open: OpenStore): void {
       expect(await store.intents.claimIntents(plenty, plenty, start)).toHaveLength(1);
     });
 
+    test("that is dropped is removed, however new, where more requests have come since than are kept", async () => {
+      await using opened = await open();
+      const { store } = opened;
+      const drop = async (leaseSeconds: number) => {
+        await store.intents.addIntent(intent({ leaseSeconds }), start);
+        await store.intents.settleIntent(await claimIntent(store), { next: "drop", reason: "refused" }, start);
+      };
+      for (const i of [1, 2, 3]) await drop(i);
+      expect(await store.intents.removeDropped(start, 3, plenty)).toBe(0);
+      expect(await store.intents.removeDropped(start, 1, 1)).toBe(1);
+      expect(await store.intents.removeDropped(start, 1, plenty)).toBe(1);
+      await store.intents.addIntent(intent(), start); // that is one more
+      expect(await store.intents.removeDropped(start, 1, plenty)).toBe(1);
+      expect(await store.intents.removeDropped(start, 0, plenty)).toBe(0);
+      expect(await store.intents.claimIntents(plenty, plenty, start)).toHaveLength(1);
+    });
+
     test("§5.2 that is denied leaves the subscription as it was: anybody may have asked; its notice is due before the pair's next", async () => {
       await using opened = await open();
       const { store } = opened;

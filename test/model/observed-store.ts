@@ -177,6 +177,7 @@ export function observeStore(store: Store, gate: Gate, ledger: Ledger, clock: Cl
     leaseMs: store.leaseMs,
     listen: (onNews) => store.listen(onNews),
     measureBytes: () => ask(() => store.measureBytes()),
+    shrink: () => ask(() => store.shrink()),
     assertWritable: (now) => ask(() => store.assertWritable(now)),
     [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
   };

@@ -43,6 +43,8 @@ export async function openPostgresStore(url: string, options: PostgresOptions): 
       const [row] = await db.all<{ readonly bytes: number }>(size);
       return row?.bytes ?? 0;
     },
+    // Autovacuum makes the space of rows that went free for others.
+    shrink: async () => 0,
     async assertWritable(now) {
       await db.run(beat, now.getTime());
     },

@@ -137,6 +137,8 @@ function backUp(connection: SqliteDatabase.Database, file: string, onBackup: (co
 
 function setPragmas(connection: SqliteDatabase.Database): void {
   connection.pragma("busy_timeout = 5000");
+  // Only a file without tables takes it. The pages that say where each belongs are a thousandth of it.
+  connection.pragma("auto_vacuum = INCREMENTAL");
   connection.pragma("journal_mode = WAL");
   connection.pragma("synchronous = FULL");
   connection.pragma("foreign_keys = ON");

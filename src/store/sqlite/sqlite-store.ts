@@ -11,6 +11,7 @@ import { createHosts } from "./hosts.ts";
 import { createIntents } from "./intents.ts";
 import { createPublications } from "./publications.ts";
 import { createSecrets } from "./secrets.ts";
+import { createShrink } from "./shrink.ts";
 import { createSubscriptions } from "./subscriptions.ts";
 import { createTopics } from "./topics.ts";
 
@@ -41,6 +42,7 @@ export function openSqliteStore(file: string, migrationsFolder: string, options:
     leaseMs: Infinity,
     listen() {},
     measureBytes: () => db.read(() => size.get()?.bytes ?? 0),
+    shrink: createShrink(db),
     assertWritable: (now) =>
       db.write(() => {
         beat.run({ at: now.getTime() });
