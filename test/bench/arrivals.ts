@@ -8,6 +8,15 @@ export class Arrivals {
   readonly #times = new Map<string, number[]>();
   #waiting: Waiting[] = [];
 
+  /** In the order of their first arrivals. */
+  get tags(): readonly string[] {
+    return [...this.#times.keys()];
+  }
+
+  get total(): number {
+    return [...this.#times.values()].reduce((sum, { length }) => sum + length, 0);
+  }
+
   add(tag: string, atMs: number): void {
     const times = this.#times.get(tag);
     if (times === undefined) this.#times.set(tag, [atMs]);

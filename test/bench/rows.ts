@@ -1,4 +1,5 @@
 import type { Row } from "./row.ts";
+import { backlog } from "./rows/backlog.ts";
 import { bigBody } from "./rows/big-body.ts";
 import { deadBacklog } from "./rows/dead-backlog.ts";
 import { deadHosts } from "./rows/dead-hosts.ts";
@@ -36,6 +37,7 @@ export const rows: readonly Row[] = [
   manyOrigins,
   oneOrigin,
   deadBacklog,
+  backlog,
   pendingVerifications,
   postgresNodes,
   postgresCost,

@@ -51,6 +51,10 @@ const calls = {
   arrived: ({ group, tag, count }: { readonly group: string; readonly tag: string; readonly count: number }) =>
     find(group).arrivals.first(tag, count),
 
+  /** The tags that have come in, in the order of their first arrivals, and how many requests. */
+  tags: (group: string) => find(group).arrivals.tags,
+  total: (group: string) => find(group).arrivals.total,
+
   /** When so many requests were first open at a time since this was last asked, from one on. */
   peaks: (group: string) => find(group).peaksMs.splice(0),
 

@@ -1,11 +1,14 @@
 import { describe, expect, test } from "vitest";
 
+import type { PublicationKey } from "../../src/model/publication.ts";
+
 import {
   callback,
   close,
   cut,
   cutAll,
   deliverAll,
+  found,
   idsOf,
   nextChunk,
   type OpenStore,
@@ -56,6 +59,30 @@ export function describePublicationOrder(open: OpenStore): void {
       const second = await publish(store, other);
       expect(await store.fanOuts.isLaterWaiting(first)).toBe(false);
       expect((await cut(store)).topicId).toBe(second.topicId);
+    });
+
+    test("every: a queue of more than a hundred keeps waiting none of another topic: they take turns", async () => {
+      await using opened = await open();
+      const { store } = opened;
+      const others = [1, 2, 3].map((i) => `${other}?${i}`);
+      for (const one of [topic, ...others]) await subscribe(store, { topic: one });
+      await store.topics.setPolicy(topic, "every");
+      const queue = 105;
+      for (let i = 0; i < queue; i += 1) await publish(store);
+      const first = await cut(store);
+      const keys: PublicationKey[] = [];
+      for (const one of others) keys.push(await publish(store, one));
+      const [skipped] = keys;
+      const skipping = () => store.fanOuts.claimChunk(start, [found(skipped).topicId]);
+      for (const key of keys.slice(1)) expect(await skipping()).toMatchObject({ chunk: key });
+      expect(await skipping()).toEqual({ kind: "idle" });
+      expect(await cut(store)).toMatchObject(found(skipped));
+      expect(await nextChunk(store)).toBeUndefined();
+      await close(store, first);
+      const second = await cut(store);
+      expect(second).toMatchObject({ topicId: first.topicId, seq: 2 });
+      await close(store, second);
+      expect(await deliverAll(store)).toHaveLength(queue - 2);
     });
 
     test("every: all of them reach everybody, in order", async () => {

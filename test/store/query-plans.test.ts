@@ -30,7 +30,7 @@ const parts = [
 /** What is read from end to end because it is short: what is claimed, uncut, orphaned, shut, or came with the statement. */
 const short = [
   /INDEX (behind_trying|intents_verifying|topics_fetching|fan_outs_uncut|chunks_orphaned|topics_idle)$/,
-  /^SCAN (json_each|hosts|lapsed|oldest|secret_keys)\b/,
+  /^SCAN (json_each|hosts|lapsed|oldest|secret_keys|n|topic)\b/,
   // Once, at the start.
   /INDEX behind_hastened$/,
 ];

@@ -5,18 +5,9 @@ import { pageSize, logsSuccesses, whereNext } from "../rows/page.ts";
 import { type Moment, passOverLapsed } from "./give-up.ts";
 import { leaseFrom } from "./lease.ts";
 import { readRecipient, type StoredRecipient } from "./recipients.ts";
-import { type Session, type Statement, sql } from "./statement.ts";
+import { takeNextFanOut, type Turn } from "./next-fan-out.ts";
+import { sql } from "./statement.ts";
 import type { Transaction } from "./transaction.ts";
-
-type FanOutRow = {
-  readonly topic_id: number;
-  readonly seq: number;
-  readonly start: number;
-  readonly cursor: number;
-  readonly wrapped: boolean;
-  readonly policy: "latest" | "every";
-  readonly subscribers: number;
-};
 
 type OpenRow = { readonly id: number; readonly todo: readonly number[] };
 type Member = StoredRecipient & {
@@ -27,18 +18,6 @@ type Member = StoredRecipient & {
 
 export type Cut = { readonly kind: "idle" | "cut" } | { readonly kind: "chunk"; readonly chunk: ChunkClaim };
 
-/** Publication N+1 is cut only when all before it are done: a stale snapshot can only delay that. */
-function nextFanOut(unlessLocked: "SKIP LOCKED" | ""): Statement {
-  return sql(
-    `SELECT f.*, t.policy, t.subscribers FROM fan_outs f JOIN topics t ON t.id = f.topic_id
-      WHERE NOT f.cut_done AND NOT f.topic_id = ANY($1::bigint[])
-        AND NOT EXISTS (SELECT 1 FROM fan_outs e WHERE e.topic_id = f.topic_id AND e.seq < f.seq AND NOT e.done)
-      ORDER BY f.cuts, f.id LIMIT 1 FOR UPDATE OF f ${unlessLocked}`,
-  );
-}
-
-const nextFree = nextFanOut("SKIP LOCKED");
-const nextAny = nextFanOut("");
 // A page, and who of it was handed over: $4 the publication, $5 the time that leases are judged by, $6 the policy. Rows of `behind` are locked in the
 // order of ids, as settling locks them too.
 const page = sql(
@@ -78,12 +57,13 @@ const open = sql(
  */
 export async function cutChunk(
   session: Transaction,
+  turn: Turn,
   except: readonly number[],
   moment: Moment,
   leaseMs: number,
 ): Promise<Cut> {
   const { now, leaseNow } = moment;
-  const next = await takeNext(session, except);
+  const next = await takeNextFanOut(session, turn, except);
   if (next === undefined) return { kind: "idle" };
   const { topic_id: topicId, seq, cursor: after, policy } = next;
   const until = next.wrapped ? next.start : Number.MAX_SAFE_INTEGER;
@@ -100,10 +80,4 @@ export async function cutChunk(
   const todo = new Set(row.todo);
   const recipients = rest.filter((member) => todo.has(member.subscriptionId));
   return { kind: "chunk", chunk: { id: row.id, token, topicId, seq, recipients, logSuccesses: logsSuccesses(next) } };
-}
-
-/** What other nodes are cutting just now comes last: that is waited for, as there may be more of it. */
-async function takeNext(session: Session, except: readonly number[]): Promise<FanOutRow | undefined> {
-  const [free] = await session.all<FanOutRow>(nextFree, except);
-  return free ?? (await session.all<FanOutRow>(nextAny, except))[0];
 }

@@ -9,6 +9,7 @@ import type { Database } from "./database.ts";
 import { isLockTimeout } from "./fault.ts";
 import { type Moment, passOverLapsed } from "./give-up.ts";
 import { leaseFrom } from "./lease.ts";
+import type { Turn } from "./next-fan-out.ts";
 import { readRecipient, type StoredRecipient } from "./recipients.ts";
 import { type Session, sql } from "./statement.ts";
 
@@ -27,13 +28,14 @@ const removeDone = sql(
 );
 
 export function createFanOuts(db: Database): FanOutStore {
+  const turn: Turn = { lastTopicId: 0 };
   return {
     async claimChunk(now, except = []) {
       const moment = { now, leaseNow: db.leaseTime(now) };
       try {
         return await db.transact(async (session) => {
           const chunk = await reclaim(session, moment, db.leaseMs);
-          return chunk ? { kind: "chunk", chunk } : await cutChunk(session, except, moment, db.leaseMs);
+          return chunk ? { kind: "chunk", chunk } : await cutChunk(session, turn, except, moment, db.leaseMs);
         });
       } catch (error) {
         // Somebody stopped in the middle of cutting, and will be put out.

@@ -52,7 +52,8 @@ const lockOrphans = sql(
   `SELECT 1 FROM chunks WHERE lease_until <= now() AND topic_id IN (SELECT topic_id FROM subscriptions WHERE id = ANY($1::bigint[]))
     ORDER BY id FOR UPDATE`,
 );
-// Whoever owns the delivery (engine-protocol 1): its behind row, a chunk that nobody works on, or no one yet.
+// Whoever owns the delivery (engine-protocol 1): its behind row, a chunk that nobody works on, or no one yet; then neither
+// has any that follows.
 const recordLapsed = sql(
   recordGivenUp(
     `SELECT b.subscription_id, b.topic_id, ${firstOwed("b.next", "b")} AS next, b.newest, b.attempts, 1 AS place FROM behind b
@@ -61,9 +62,13 @@ const recordLapsed = sql(
      SELECT s.id, c.topic_id, c.seq, c.seq, 0, 2 FROM subscriptions s JOIN chunks c ON c.topic_id = s.topic_id
       WHERE s.id = ANY($1::bigint[]) AND c.lease_until <= now() AND s.id = ANY(c.todo)
      UNION ALL
-     SELECT s.id, f.topic_id, f.seq, f.seq, 0, 3 FROM subscriptions s JOIN fan_outs f ON f.topic_id = s.topic_id
-      WHERE s.id = ANY($1::bigint[]) AND NOT f.done AND NOT f.cut_done AND f.seq >= s.first_seq
-        AND CASE WHEN f.wrapped THEN s.id > f.cursor AND s.id <= f.start ELSE s.id > f.cursor OR s.id <= f.start END`,
+     SELECT s.id, s.topic_id, f.seq, t.last_seq, 0, 3
+       FROM subscriptions s JOIN topics t ON t.id = s.topic_id CROSS JOIN LATERAL (
+         SELECT f.seq FROM fan_outs f
+          WHERE f.topic_id = s.topic_id AND NOT f.done AND NOT f.cut_done AND f.seq >= s.first_seq
+            AND CASE WHEN f.wrapped THEN s.id > f.cursor AND s.id <= f.start ELSE s.id > f.cursor OR s.id <= f.start END
+          ORDER BY f.seq LIMIT 1) f
+      WHERE s.id = ANY($1::bigint[])`,
     leaseEnded,
     "$2",
   ),

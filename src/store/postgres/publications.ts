@@ -6,7 +6,7 @@ import { type PublicationRow, toPublication } from "../rows/publication-row.ts";
 import type { Database } from "./database.ts";
 import { sql } from "./statement.ts";
 
-/** Publications looked at by one statement: those that are kept may be many. */
+/** Topics looked at by one statement: those with publications that are kept may be many. */
 const pageSize = 1000;
 
 const byKey = sql(
@@ -18,30 +18,28 @@ const sizeByKey = sql(
      FROM publications p WHERE topic_id = $1 AND seq = $2`,
 );
 const partByName = sql("SELECT bytes FROM body_parts WHERE name = $1 AND part = $2");
-// While an earlier publication is on its way, somebody may yet fall behind with that one and be owed all that follow. What is
-// needed first is asked once for each topic: rows of `behind` are written anew so often that the dead among them count.
+// While an earlier publication is on its way, somebody may yet fall behind with that one and be owed all that follow.
 const removePage = sql(
-  `WITH page AS MATERIALIZED (
-     SELECT topic_id, seq FROM publications WHERE (topic_id, seq) > ($1, $2) ORDER BY topic_id, seq LIMIT ${pageSize}),
+  `WITH RECURSIVE topic AS (
+     (SELECT topic_id AS id FROM publications WHERE topic_id > $1 ORDER BY topic_id LIMIT 1) UNION ALL
+     SELECT following.id FROM topic CROSS JOIN LATERAL (
+       SELECT p.topic_id AS id FROM publications p WHERE p.topic_id > topic.id ORDER BY p.topic_id LIMIT 1) following),
+   page AS MATERIALIZED (SELECT id FROM topic LIMIT ${pageSize}),
    needed AS MATERIALIZED (
-     SELECT t.topic_id, least(
-              (SELECT b.next FROM behind b WHERE b.topic_id = t.topic_id ORDER BY b.next LIMIT 1),
-              (SELECT f.seq FROM fan_outs f WHERE f.topic_id = t.topic_id AND NOT f.done ORDER BY f.seq LIMIT 1)) AS first
-       FROM (SELECT DISTINCT topic_id FROM page) t),
+     SELECT id, least(
+              (SELECT b.next FROM behind b WHERE b.topic_id = page.id ORDER BY b.next LIMIT 1),
+              (SELECT f.seq FROM fan_outs f WHERE f.topic_id = page.id AND NOT f.done ORDER BY f.seq LIMIT 1),
+              ${Number.MAX_SAFE_INTEGER}) AS first
+       FROM page),
    removed AS (
      DELETE FROM publications WHERE (topic_id, seq) IN (
-       SELECT p.topic_id, p.seq FROM page p JOIN needed n ON n.topic_id = p.topic_id
-         JOIN fan_outs f ON f.topic_id = p.topic_id AND f.seq = p.seq AND f.done
-        WHERE n.first IS NULL OR p.seq < n.first
-        LIMIT $3) RETURNING large_body),
+       SELECT p.topic_id, p.seq FROM needed n JOIN publications p ON p.topic_id = n.id AND p.seq < n.first LIMIT $2)
+     RETURNING large_body),
    parts AS (DELETE FROM body_parts WHERE name IN (SELECT large_body FROM removed))
-   SELECT (SELECT count(*) FROM removed) AS removed, l.* FROM
-     (SELECT topic_id AS "topicId", seq FROM page ORDER BY topic_id, seq OFFSET ${pageSize - 1}) l
-   UNION ALL
-   SELECT count(*), NULL, NULL FROM removed WHERE (SELECT count(*) FROM page) < ${pageSize}`,
+   SELECT (SELECT count(*) FROM removed) AS removed, (SELECT id FROM page ORDER BY id OFFSET ${pageSize - 1}) AS last`,
 );
 
-type Page = { readonly removed: number } & (PublicationKey | { readonly topicId: null });
+type Page = { readonly removed: number; readonly last: number | null };
 
 export function createPublications(db: Database): PublicationStore {
   async function bodyBytes(key: PublicationKey): Promise<number> {
@@ -58,10 +56,10 @@ export function createPublications(db: Database): PublicationStore {
     bodyBytes,
     async removeSettled(limit) {
       let removed = 0;
-      for (let after: PublicationKey | undefined = { topicId: 0, seq: 0 }; after !== undefined && removed < limit;) {
-        const [page]: readonly Page[] = await db.all<Page>(removePage, after.topicId, after.seq, limit - removed);
+      for (let after: number | null = 0; after !== null && removed < limit;) {
+        const [page]: readonly Page[] = await db.all<Page>(removePage, after, limit - removed);
         removed += page?.removed ?? 0;
-        after = page === undefined || page.topicId === null ? undefined : page;
+        after = page?.last ?? null;
       }
       return removed;
     },

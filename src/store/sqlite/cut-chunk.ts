@@ -6,16 +6,7 @@ import { logsSuccesses, pageSize, whereNext } from "../rows/page.ts";
 import { type RecipientRow, toRecipient } from "../rows/recipient-row.ts";
 import type { Database } from "./database.ts";
 import { createPassOverLapsed } from "./give-up.ts";
-
-type FanOutRow = {
-  readonly topic_id: number;
-  readonly seq: number;
-  readonly start: number;
-  readonly cursor: number;
-  readonly wrapped: number;
-  readonly policy: "latest" | "every";
-  readonly subscribers: number;
-};
+import { createNextFanOut, type FanOutRow } from "./next-fan-out.ts";
 
 type Member = RecipientRow & { readonly first_seq: number; readonly expires_at: number };
 
@@ -27,12 +18,13 @@ export type Cut = { readonly kind: "idle" | "cut" } | { readonly kind: "chunk"; 
  * double deliveries (engine-protocol, Q1).
  */
 export function createCutChunk(db: Database): (except: readonly number[], now: number) => Cut {
-  const { next, page, insert, advance } = prepare(db);
+  const { page, insert, advance } = prepare(db);
+  const nextFanOut = createNextFanOut(db);
   const handOver = createHandOver(db);
   const passOverLapsed = createPassOverLapsed(db);
 
   return (except, now) => {
-    const fanOut = next.get(JSON.stringify(except));
+    const fanOut = nextFanOut(except);
     if (fanOut === undefined) return { kind: "idle" };
     const { topic_id: topicId, seq } = fanOut;
     const until = fanOut.wrapped ? fanOut.start : Number.MAX_SAFE_INTEGER;
@@ -76,12 +68,6 @@ function createHandOver({ connection }: Database) {
 
 function prepare({ connection }: Database) {
   return {
-    next: connection.prepare<[string], FanOutRow>(
-      `SELECT f.*, t.policy, t.subscribers FROM fan_outs f JOIN topics t ON t.id = f.topic_id
-        WHERE f.cut_done = 0 AND f.topic_id NOT IN (SELECT value FROM json_each(?))
-          AND NOT EXISTS (SELECT 1 FROM fan_outs e WHERE e.topic_id = f.topic_id AND e.seq < f.seq AND e.done = 0)
-        ORDER BY f.cuts, f.rowid LIMIT 1`,
-    ),
     page: connection.prepare<[number, number, number, number], Member>(
       `SELECT id, callback, secret, signature_method, generation, first_seq, expires_at FROM subscriptions
         WHERE topic_id = +? AND id > +? AND id <= +? ORDER BY id LIMIT +?`,

@@ -19,8 +19,13 @@ export function createFigures({ connection, read }: Database): () => Promise<Fig
   const pendingPage = pageOf("intents", "id", "dropped_at IS NULL");
   const behindPage = pageOf("behind", "subscription_id", "next <= newest");
   const shut = connection.prepare<[], { readonly count: number }>("SELECT count(*) AS count FROM hosts");
+  // Of each topic the first: there may be a long queue of one.
+  const nextTopic = (after: string) => `SELECT min(topic_id) FROM fan_outs WHERE done = 0 ${after}`;
   const oldest = connection.prepare<[], { readonly at: number | null }>(
-    `SELECT min(p.published_at) AS at FROM fan_outs f JOIN publications p USING (topic_id, seq) WHERE f.done = 0`,
+    `WITH RECURSIVE topic(id) AS (
+       ${nextTopic("")} UNION ALL SELECT (${nextTopic("AND topic_id > topic.id")}) FROM topic WHERE topic.id IS NOT NULL)
+     SELECT min(p.published_at) AS at FROM topic CROSS JOIN publications p ON p.topic_id = topic.id
+        AND p.seq = (SELECT min(seq) FROM fan_outs WHERE topic_id = topic.id AND done = 0)`,
   );
 
   return async () => {

@@ -41,7 +41,8 @@ export function createGiveUpOld(db: Database): (before: number, limit: number, n
 
 /** Records what a subscription whose lease is over is still owed, inside the write that ends it. */
 export function createGiveUpLapsed(db: Database): (subscriptionId: number, now: Date) => void {
-  // Whoever owns the delivery (engine-protocol 1): its behind row, a chunk that nobody works on, or no one yet.
+  // Whoever owns the delivery (engine-protocol 1): its behind row, a chunk that nobody works on, or no one yet; then neither has any
+  // that follows.
   const owed = db.connection.prepare<object, Owed>(
     `SELECT subscription_id, topic_id, ${firstOwed("next")} AS next, newest, attempts FROM behind
       WHERE subscription_id = +@id AND next <= newest
@@ -49,9 +50,13 @@ export function createGiveUpLapsed(db: Database): (subscriptionId: number, now: 
      SELECT s.id, c.topic_id, c.seq, c.seq, 0 FROM subscriptions s JOIN chunks c ON c.topic_id = s.topic_id
       WHERE s.id = +@id AND c.owner IS NULL AND EXISTS (SELECT 1 FROM json_each(c.todo) WHERE value = +@id)
      UNION ALL
-     SELECT s.id, f.topic_id, f.seq, f.seq, 0 FROM subscriptions s JOIN fan_outs f ON f.topic_id = s.topic_id
-      WHERE s.id = +@id AND f.done = 0 AND f.cut_done = 0 AND f.seq >= s.first_seq
-        AND CASE WHEN f.wrapped THEN s.id > f.cursor AND s.id <= f.start ELSE s.id > f.cursor OR s.id <= f.start END`,
+     SELECT s.id, f.topic_id, f.seq, t.last_seq, 0
+       FROM subscriptions s JOIN topics t ON t.id = s.topic_id JOIN fan_outs f ON f.rowid = (
+         SELECT f.rowid FROM fan_outs f
+          WHERE f.topic_id = s.topic_id AND f.done = 0 AND f.cut_done = 0 AND f.seq >= s.first_seq
+            AND CASE WHEN f.wrapped THEN s.id > f.cursor AND s.id <= f.start ELSE s.id > f.cursor OR s.id <= f.start END
+          ORDER BY f.seq LIMIT 1)
+      WHERE s.id = +@id`,
   );
   const record = createRecordGivenUp(db);
 

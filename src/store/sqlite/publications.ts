@@ -5,8 +5,10 @@ import { type PublicationRow, toPublication } from "../rows/publication-row.ts";
 import type { Database } from "./database.ts";
 import { createLargeBodies } from "./large-bodies.ts";
 
-/** Publications looked at in one write: those that are kept may be many. */
+/** Topics looked at in one write: those with publications that are kept may be many. */
 const pageSize = 1000;
+/** Of bodies removed in one write: each of their pages is touched. */
+const mostBytes = 2_000_000;
 
 export function createPublications(db: Database): PublicationStore {
   const { connection, write, read } = db;
@@ -32,8 +34,8 @@ export function createPublications(db: Database): PublicationStore {
     bodyBytes: (key) => read(() => unlessGone(key, sizeByKey.get(key.topicId, key.seq))),
     async removeSettled(limit) {
       let removed = 0;
-      for (let after: PublicationKey | undefined = beforeAll; after !== undefined && removed < limit;) {
-        const from: PublicationKey = after;
+      for (let after: number | undefined = 0; after !== undefined && removed < limit;) {
+        const from: number = after;
         const page = await write(() => removeSettledAfter(from, limit - removed));
         removed += page.removed.length;
         for (const { large_body: name } of page.removed) if (name !== null) await largeBodies.remove(name);
@@ -49,34 +51,43 @@ function unlessGone<T>({ topicId, seq }: PublicationKey, found: T | undefined): 
   return found;
 }
 
-const beforeAll: PublicationKey = { topicId: 0, seq: 0 };
-const afterAll: PublicationKey = { topicId: Number.MAX_SAFE_INTEGER, seq: 0 };
+type Settled = Pick<PublicationRow, "large_body"> & { readonly place: number; readonly bytes: number };
 
-type Removed = Pick<PublicationRow, "large_body">;
-
-/** `last` is where the page ends; absent when nothing comes after it. */
+/** `last` is the topic that the page ends with; absent when none comes after it, and when there is enough to remove. */
 function createRemoveSettledAfter({ connection }: Database) {
-  const lastOfPage = connection.prepare<object, PublicationKey>(
-    `SELECT topic_id AS topicId, seq FROM publications WHERE (topic_id, seq) > (+@topicId, +@seq)
-      ORDER BY topic_id, seq LIMIT 1 OFFSET ${pageSize - 1}`,
-  );
+  const nextTopic = (after: string) => `SELECT min(topic_id) FROM publications WHERE topic_id > ${after}`;
+  const topicsAfter = connection
+    .prepare<[number], number>(
+      `WITH RECURSIVE topic(id) AS (
+         ${nextTopic("+?")} UNION ALL SELECT (${nextTopic("topic.id")}) FROM topic WHERE topic.id IS NOT NULL)
+       SELECT id FROM topic WHERE id IS NOT NULL LIMIT ${pageSize}`,
+    )
+    .pluck();
   // While an earlier publication is on its way, somebody may yet fall behind with that one and be owed all that follow.
-  const remove = connection.prepare<object, Removed>(
-    `DELETE FROM publications WHERE rowid IN
-       (SELECT p.rowid FROM publications p CROSS JOIN fan_outs f ON f.topic_id = p.topic_id AND f.seq = p.seq AND f.done = 1
-         WHERE (p.topic_id, p.seq) > (+@topicId, +@seq) AND (p.topic_id, p.seq) <= (+@lastTopicId, +@lastSeq)
-           AND NOT EXISTS (SELECT 1 FROM behind b WHERE b.topic_id = p.topic_id AND b.next <= p.seq)
-           AND NOT EXISTS (SELECT 1 FROM fan_outs e WHERE e.topic_id = p.topic_id AND e.seq < p.seq AND e.done = 0)
-         LIMIT +@limit) RETURNING large_body`,
+  const firstNeeded = `min(
+    ifnull((SELECT min(next) FROM behind WHERE topic_id = topic.value), ${Number.MAX_SAFE_INTEGER}),
+    ifnull((SELECT min(seq) FROM fan_outs WHERE topic_id = topic.value AND done = 0), ${Number.MAX_SAFE_INTEGER}))`;
+  const settled = connection.prepare<[string, number], Settled>(
+    `SELECT p.rowid AS place, length(p.body) AS bytes, p.large_body FROM json_each(?) topic
+      CROSS JOIN publications p ON p.topic_id = topic.value AND p.seq < ${firstNeeded} LIMIT +?`,
   );
+  const remove = connection.prepare<[number]>("DELETE FROM publications WHERE rowid = ?");
 
   return (
-    after: PublicationKey,
+    after: number,
     limit: number,
-  ): { readonly removed: readonly Removed[]; readonly last: PublicationKey | undefined } => {
-    const last = lastOfPage.get(after);
-    const until = last ?? afterAll;
-    const removed = remove.all({ ...after, lastTopicId: until.topicId, lastSeq: until.seq, limit });
-    return { removed, last };
+  ): { readonly removed: readonly Settled[]; readonly last: number | undefined } => {
+    const topicIds = topicsAfter.all(after);
+    const found = settled.all(JSON.stringify(topicIds), limit);
+    const removed = takeUpTo(mostBytes, found);
+    for (const { place } of removed) remove.run(place);
+    const isThrough = topicIds.length < pageSize || removed.length < found.length;
+    return { removed, last: isThrough ? undefined : topicIds.at(-1) };
   };
+}
+
+/** The first of them, one at least. */
+function takeUpTo(most: number, found: readonly Settled[]): readonly Settled[] {
+  let bytes = 0;
+  return found.filter((one, i) => (bytes += one.bytes) <= most || i === 0);
 }
