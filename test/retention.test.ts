@@ -32,11 +32,13 @@ function weigh({ file }: TestHub): Readonly<Record<string, number>> {
 }
 
 test("with steady traffic the database stops growing after a month, and what is owed is kept all the time", async () => {
-  await using scene = await openScene({ settings: { RETRY_DELAYS_SECONDS: "10000000" } });
-  const { hub, publisher, topic, callback } = scene;
+  const asking = { "hub.lease_seconds": "10000000" };
+  const settings = { RETRY_DELAYS_SECONDS: "10000000", LEASE_MAX_SECONDS: "10000000" };
+  await using scene = await openScene({ settings, asking });
+  const { hub, publisher, topic } = scene;
   await using dead = await openSubscriber({ receive: () => ({ status: 503 }) });
   await using stranger = await openSubscriber({ verify: () => ({ status: 404 }) });
-  await hub.subscribe(topic, dead.callback(), { "hub.lease_seconds": "2592000" });
+  await hub.subscribe(topic, dead.callback(), asking);
   await hub.store.topics.setPolicy(topic, "every");
   let round = 0;
   async function live(days: number): Promise<void> {
@@ -44,8 +46,6 @@ test("with steady traffic the database stops growing after a month, and what is 
       publisher.serve("/feed", { body: `${round} `.padEnd(30_000, "x") });
       await hub.publish(topic);
       await hub.post(toSubscribe(topic, stranger.callback(`/${round}`)));
-      for (const one of [callback, dead.callback()])
-        await hub.subscribe(topic, one, { "hub.lease_seconds": "2592000" });
       await hub.pass(day);
     }
   }
