@@ -6,16 +6,17 @@ import { play } from "./play.ts";
 import { openPostgresDatabase } from "./postgres-database.ts";
 import { openSqliteFile } from "./sqlite-file.ts";
 
-// A hundred rounds of each: npm run test:crash.
+// A hundred rounds of each: npm run test:crash. With these seeds the two have twelve of the thirteen moments between them.
 
-const given = { seed: 5, tell: () => undefined } as const;
+const tell = () => undefined;
+const seeds = { sqlite: 5, postgres: 722 };
 
 test(
   "promises A, B, C and D: on SQLite everything acknowledged arrives although the hub is killed, or the power lost, again and again",
   { timeout: 180_000 },
   async () => {
-    await using database = await openSqliteFile(createRandom(given.seed));
-    const outcome = await play({ ...given, database, threads: 2, rounds: 11 });
+    await using database = await openSqliteFile(createRandom(seeds.sqlite));
+    const outcome = await play({ tell, seed: seeds.sqlite, database, threads: 2, rounds: 11 });
 
     expect(outcome.faults).toEqual([]);
     expect(outcome.figures.kills).toBeGreaterThanOrEqual(9);
@@ -28,9 +29,9 @@ test(
   async () => {
     await using server = await openTestDatabase();
     await using database = await openPostgresDatabase(server.url);
-    const outcome = await play({ ...given, database, threads: 0, rounds: 4 });
+    const outcome = await play({ tell, seed: seeds.postgres, database, threads: 0, rounds: 3 });
 
     expect(outcome.faults).toEqual([]);
-    expect(outcome.figures.kills).toBeGreaterThanOrEqual(4);
+    expect(outcome.figures.kills).toBeGreaterThanOrEqual(3);
   },
 );

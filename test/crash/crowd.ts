@@ -6,14 +6,15 @@ import { type Answer, openPeer, type Peer, type Received } from "../support/peer
 export type Post = {
   readonly target: string;
   readonly webhookId: string;
-  readonly begunMs: number;
+  /** To one that answers at once. */
+  readonly isPrompt: boolean;
   /** Absent while it waits, and for ever where its sender is gone by then. */
   answeredMs: number | undefined;
 };
 
 /** Thousands of subscribers at a few origins: most answer at once, some take seconds, some do not answer at all. */
 export type Crowd = AsyncDisposable & {
-  /** As many times as that origin's share is large. */
+  /** As many times as that origin's share is large: nine in ten are prompt. */
   readonly origins: readonly string[];
   readonly posts: readonly Post[];
   /** Resolves once so many POSTs have begun. */
@@ -32,7 +33,8 @@ export async function openCrowd(): Promise<Crowd> {
 
   async function take(request: Received, delayMs: number): Promise<Answer | "hang"> {
     const webhookId = request.headers["webhook-id"] ?? "";
-    const post: Post = { target: request.target, webhookId, begunMs: performance.now(), answeredMs: undefined };
+    const isPrompt = delayMs === fastMs;
+    const post: Post = { target: request.target, webhookId, isPrompt, answeredMs: undefined };
     posts.push(post);
     for (const { count, resolve } of waiting) if (posts.length >= count) resolve();
     if (!hasRelented && delayMs === Infinity) return "hang";
@@ -43,13 +45,13 @@ export async function openCrowd(): Promise<Crowd> {
 
   await using stack = new AsyncDisposableStack();
   const open = async (delayMs: number): Promise<Peer> => stack.use(await openPeer((request) => take(request, delayMs)));
-  const [fast, faster, slow, silent] = [
+  const [fast, other, slow, silent] = [
     await open(fastMs),
     await open(fastMs),
     await open(slowMs),
     await open(Infinity),
   ];
-  const origins = Array.from({ length: 18 }, (_, i) => (i % 2 === 0 ? fast : faster).origin);
+  const origins = Array.from({ length: 18 }, (_, i) => (i % 2 === 0 ? fast : other).origin);
   const all = stack.move();
   return {
     origins: [...origins, slow.origin, silent.origin],
