@@ -40,7 +40,9 @@ export const config = pure(
       explainConfig(env, []);
     } catch (error) {
       if (!(error instanceof SettingsError)) throw error;
-      const isKept = env["CARILLON_DATABASE_URL"]?.includes(`:${password}@`) === true;
+      const url = env["CARILLON_DATABASE_URL"] ?? "";
+      // Once, for a copy of it may stand where a user does.
+      const isKept = url.includes(`:${password}@`) && url.split(password).length === 2;
       if (isKept && error.message.includes(password))
         throw new Error(`the password is shown: ${error.message}`, { cause: error });
     }

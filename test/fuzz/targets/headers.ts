@@ -47,8 +47,8 @@ export const contentType = pure(
 const proxies = [parseNetwork("10.0.0.0/8")];
 const [proxy, stranger] = ["10.0.0.1", "203.0.113.9"].map(parseAddress);
 const chains = mutations(
-  ["203.0.113.7, 10.0.0.2", "[2001:db8::1]:80, unknown, 198.51.100.1:4711"],
-  ["10.0.0.3", ",", "::"],
+  ["203.0.113.7, 10.0.0.2", "[2001:db8::1]:80, unknown, 198.51.100.1:4711", "fe80::1%eth0"],
+  ["10.0.0.3", ",", "::", "%br-lan"],
 );
 
 export const forwardedFor = pure(
