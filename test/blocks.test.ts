@@ -96,9 +96,17 @@ describe.each(["file", "postgres"] as const)("carillon block, beside a hub on %s
     const told = subscriber.verifications.filter((one) => parameters(one).get("hub.mode") === "denied");
     expect(new Set(told.map(({ target }) => target.split("?")[0]))).toEqual(new Set(paths));
   });
+});
 
-  test("what was being verified while it was blocked ends a minute later", async () => {
-    await using scene = await openScene(kind);
+test.each([
+  { kind: "file", clock: "the hub's", aheadMs: 0 },
+  { kind: "postgres", clock: "the hub's", aheadMs: 0 },
+  { kind: "file", clock: "an hour behind the hub's", aheadMs: 3_600_000 },
+  { kind: "file", clock: "an hour ahead of the hub's", aheadMs: -3_600_000 },
+] as const)(
+  "what was being verified while it was blocked ends a minute later ($kind, by a clock $clock)",
+  async ({ kind, aheadMs }) => {
+    await using scene = await openScene(kind, { now: new Date(Date.now() + aheadMs) });
     const { hub, subscriber, topic } = scene;
     await scene.carillon("block", "callback", subscriber.callback("/bad"), "--reason", reason);
     await hub.pass(soonMs);
@@ -112,8 +120,8 @@ describe.each(["file", "postgres"] as const)("carillon block, beside a hub on %s
     await hub.pass(minuteMs);
     expect(await hub.store.subscriptions.find(topic, subscriber.callback("/bad"))).toBe(undefined);
     expect((await hub.store.blocks.list()).map(({ isSwept }) => isSwept)).toEqual([true]);
-  });
-});
+  },
+);
 
 test("nothing is delivered to who is blocked before the subscription has ended", async () => {
   await using scene = await openScene("file");

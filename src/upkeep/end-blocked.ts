@@ -21,37 +21,37 @@ const batch = 500;
 /** Longer than other nodes take to hear of a block and to end the verifications that they had begun before. */
 const graceMs = 60_000;
 
-/** One walk over all subscriptions, for the blocks that there were when it began. */
-type Walk = { readonly ids: readonly number[]; readonly begunAt: Date; afterId: number; ended: number };
+/** One walk over all subscriptions, for the blocks that are due when it begins. Those that it is the last one for are `through`. */
+type Walk = { readonly ids: readonly number[]; readonly through: readonly number[]; afterId: number; ended: number };
 
 /**
  * Reads which blocks there are, and ends the subscriptions that new ones match, a batch at a time: at once, and again after a
- * minute, for those that were being verified meanwhile.
+ * minute, for those that were being verified meanwhile. That minute is the hub's own: who adds a block may have another clock.
  */
 export function createEndBlocked({ store, blocks, log, noticesPerMinute, nudgeVerification }: EndBlockedDeps): Step {
+  const seenAtMs = new Map<number, number>();
   const walked = new Set<number>();
   let walk: Walk | undefined;
 
   return async (now) => {
     const listed = await store.blocks.list();
     blocks.load(listed);
-    const isDue = ({ id, createdAt }: Block) => !walked.has(id) || now.getTime() - createdAt.getTime() >= graceMs;
-    const due = listed.filter((block) => !block.isSwept && isDue(block));
-    if (walk === undefined && due.length === 0) return 0;
-    walk ??= { ids: due.map(({ id }) => id), begunAt: now, afterId: 0, ended: 0 };
+    const fresh = listed.filter(({ isSwept }) => !isSwept).map(({ id }) => id);
+    for (const id of fresh) if (!seenAtMs.has(id)) seenAtMs.set(id, now.getTime());
+    const isLast = (id: number) => now.getTime() - (seenAtMs.get(id) ?? 0) >= graceMs;
+    const ids = fresh.filter((id) => !walked.has(id) || isLast(id));
+    if (walk === undefined && ids.length === 0) return 0;
+    walk ??= { ids, through: ids.filter(isLast), afterId: 0, ended: 0 };
     const reasonFor = (one: Blockable) => blocks.reasonFor(one);
     const { lastId, ended } = await store.blocks.endBlocked(walk.afterId, batch, reasonFor, now, noticesPerMinute);
     walk.ended += ended;
     if (ended > 0) nudgeVerification();
-    if (lastId === undefined) await finish(walk, listed);
+    if (lastId === undefined) await finish(walk);
     else walk.afterId = lastId;
     return 1;
   };
 
-  async function finish({ ids, begunAt, ended }: Walk, listed: readonly Block[]): Promise<void> {
-    const isThrough = ({ id, createdAt }: Block) =>
-      ids.includes(id) && begunAt.getTime() - createdAt.getTime() >= graceMs;
-    const through = listed.filter(isThrough).map(({ id }) => id);
+  async function finish({ ids, through, ended }: Walk): Promise<void> {
     if (through.length > 0) await store.blocks.setSwept(through);
     for (const id of ids) walked.add(id);
     walk = undefined;
