@@ -1,12 +1,15 @@
 import { existsSync, renameSync, rmSync } from "node:fs";
 import { open } from "node:fs/promises";
 
+import { systemClock } from "./clock.ts";
 import type { Config } from "./config.ts";
 import { HubError } from "./errors.ts";
 import type { Pair } from "./model/secret.ts";
 import { createSecrets, type SecretKeys } from "./secrets.ts";
 import type { SubscriptionLine } from "./subscription-lines.ts";
+import type { Reading } from "./store/reading/reading.ts";
 import { openReading } from "./verify-data.ts";
+import { HubClock } from "./work/hub-clock.ts";
 
 type Row = Pair & {
   readonly id: number;
@@ -20,25 +23,41 @@ type Row = Pair & {
  * database cannot be read, and when a secret that is asked for cannot be opened.
  */
 export async function* exportSubscriptions(
-  config: Pick<Config, "database" | "secretKeys">,
+  config: Pick<Config, "database" | "secretKeys" | "leaseMaxSeconds">,
   withSecrets: boolean,
-  now: Date,
 ): AsyncGenerator<SubscriptionLine> {
   await using reading = await openReading(config);
+  const clock = await readClock(reading, config);
+  const now = clock.now();
+  const leaseTime = clock.leaseTime(now);
   const secrets = createSecrets(config.secretKeys);
   const question = `SELECT s.id, t.url AS topic, s.callback, ${reading.dialect.secret("s.secret")} AS secret, s.signature_method, s.expires_at
-    FROM subscriptions s JOIN topics t ON t.id = s.topic_id WHERE s.expires_at > ${now.getTime()} ORDER BY s.id`;
+    FROM subscriptions s JOIN topics t ON t.id = s.topic_id WHERE s.expires_at > ${leaseTime.getTime()} ORDER BY s.id`;
   for await (const row of reading.rows<Row>(question)) {
     const { topic, callback, signature_method: method, expires_at: expiresAt } = row;
     yield {
       topic,
       callback,
-      lease_ends_at: new Date(expiresAt).toISOString(),
+      lease_ends_at: new Date(expiresAt + now.getTime() - leaseTime.getTime()).toISOString(),
       ...(method !== null && { signature_method: method }),
       ...(row.secret !== null &&
         (withSecrets ? { secret: openSecret(row, row.secret, secrets) } : { has_secret: true })),
     };
   }
+}
+
+/** The hub's time, as one that is started now would have it: leases did not run while it was away. */
+async function readClock(reading: Reading, config: Pick<Config, "leaseMaxSeconds">): Promise<HubClock> {
+  const [seen] = await Array.fromAsync(reading.rows<{ readonly at: number }>("SELECT at FROM pulse WHERE id = 1"));
+  const gaps = await Array.fromAsync(
+    reading.rows<{ readonly started_at: number; readonly ended_at: number }>("SELECT started_at, ended_at FROM gaps"),
+  );
+  const clock = new HubClock(systemClock, { madeUpForMs: config.leaseMaxSeconds * 1000, onSetBack: () => {} });
+  clock.resume(
+    seen && new Date(seen.at),
+    gaps.map((gap) => ({ from: new Date(gap.started_at), until: new Date(gap.ended_at) })),
+  );
+  return clock;
 }
 
 function openSecret(row: Row, kept: Buffer, secrets: SecretKeys): string {

@@ -14,6 +14,7 @@ import type { Store } from "./store/store.ts";
 import { grantLease, type LeasePolicy } from "./subscribe/grant-lease.ts";
 import { refuseByPolicy } from "./subscribe/refuse-by-policy.ts";
 import { inLine, type ReadLine, readLine } from "./subscription-lines.ts";
+import { HubClock } from "./work/hub-clock.ts";
 
 export type Imported = {
   readonly added: number;
@@ -35,8 +36,12 @@ const patientMs = 3_600_000;
  * address guard, blocks and `CARILLON_SUBSCRIPTIONS_PER_HOST` forbid is a fault too. Rejects with `store_unavailable` when the
  * database cannot be used; a hub on the same SQLite file is in its way, hubs on PostgreSQL are not.
  */
-export async function importSubscriptions(config: Config, lines: AsyncIterable<string>, now: Date): Promise<Imported> {
-  await using store = await openStore(config, { leaseMs: patientMs });
+export async function importSubscriptions(config: Config, lines: AsyncIterable<string>): Promise<Imported> {
+  const clock = new HubClock(systemClock, { madeUpForMs: config.leaseMaxSeconds * 1000, onSetBack: () => {} });
+  const leaseTime = (now: Date) => clock.leaseTime(now);
+  await using store = await openStore(config, { leaseMs: patientMs, leaseTime });
+  clock.resume(await store.gaps.lastSeen(), await store.gaps.list());
+  const now = clock.now();
   const { faults, wanted, lapsed } = await readAll(lines, await createToIntent(config, store, now));
   if (faults.length > 0) throw refusal(faults);
   const most = capsOf(config).subscriptions;

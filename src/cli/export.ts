@@ -11,7 +11,7 @@ export async function exportCommand(argv: readonly string[], { env, print, tell,
   let count = 0;
   let withheld = 0;
   async function* linesOf() {
-    for await (const one of exportSubscriptions(config, flags.has("--secrets"), new Date())) {
+    for await (const one of exportSubscriptions(config, flags.has("--secrets"))) {
       if (stopped.aborted) throw new HubError("store_unavailable", "it was stopped before the end");
       count += 1;
       if (one.has_secret) withheld += 1;

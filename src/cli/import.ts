@@ -11,7 +11,7 @@ import { readFileWord } from "./file-word.ts";
 export async function importCommand(argv: readonly string[], { env, print, input }: Terminal): Promise<void> {
   const { file, settings } = readFileWord("import", argv, []);
   const config = loadConfig(env, settings);
-  const { added, known, lapsed } = await importSubscriptions(config, linesOf(file, input), new Date());
+  const { added, known, lapsed } = await importSubscriptions(config, linesOf(file, input));
   print(`${added} subscriptions were imported, and none was verified: you vouch that their callbacks want them`);
   if (known > 0) print(`${known} were there already, and stay as they are`);
   if (lapsed > 0) print(`${lapsed} were left out, for their lease is over`);

@@ -97,6 +97,23 @@ describe.each(places)("$kind: carillon export and import", ({ kind, open }) => {
     expect(await find("3")).toBeUndefined();
   });
 
+  test("the hub was away: leases did not run meanwhile, neither in an export nor for an import", async () => {
+    await using place = await open();
+    const [hourMs, now] = [3_600_000, new Date()];
+    const left = new Date(now.getTime() - 2 * hourMs);
+    {
+      await using hub = await openTestHub({ database: place, now: left });
+      await hub.store.intents.addIntent(intent({ leaseSeconds: 3600, secret: "s" }), left);
+      await settleIntents(hub.store, { next: "apply", verifiedAt: left }, left);
+      await hub.store.assertWritable(left);
+    }
+    const [line = ""] = (await command(place, ["export", "--secrets"])).lines;
+    const { lease_ends_at: ends } = JSON.parse(line) as { readonly lease_ends_at: string };
+    expect(Math.abs(new Date(ends).getTime() - now.getTime() - hourMs)).toBeLessThan(60_000);
+    const { lines } = await command(place, ["import"], lineOf({ callback: intent().callback }));
+    expect(lines[1]).toBe("1 were there already, and stay as they are");
+  });
+
   test("all or none: every fault is told with its line, field, value and rule, and nothing is imported", async () => {
     await using place = await open();
     await using hub = kind === "SQLite" ? undefined : await openTestHub({ database: place });

@@ -39,7 +39,7 @@ export function createSubscriptions(db: Database): SubscriptionStore {
       }),
     vouch: (wanted, now, most) =>
       write(() => {
-        const added = wanted.filter(({ topic, callback }) => !isInForce(byPair.get(topic, callback), now));
+        const added = wanted.filter(({ topic, callback }) => !isInForce(byPair.get(topic, callback), leaseTime(now)));
         for (const intent of added) if (subscribe(intent, now, now, most) === "full") throw new HostFull(intent);
         return added.length;
       }),
