@@ -1,4 +1,5 @@
 import type { Store } from "../store.ts";
+import { createAssertWritable } from "./assert-writable.ts";
 import { createAttempts } from "./attempts.ts";
 import { createBehind } from "./behind.ts";
 import { openDatabase, type SqliteOptions } from "./database.ts";
@@ -18,9 +19,6 @@ import { createTopics } from "./topics.ts";
 /** The store in one SQLite file, for one process. Throws `store_unavailable` when the file cannot be used. */
 export function openSqliteStore(file: string, migrationsFolder: string, options: SqliteOptions = {}): Store {
   const db = openDatabase(file, migrationsFolder, options);
-  const beat = db.connection.prepare(
-    "INSERT INTO pulse (id, at) VALUES (1, @at) ON CONFLICT (id) DO UPDATE SET at = @at",
-  );
   const size = db.connection.prepare<[], { readonly bytes: number }>(
     `SELECT (page_count - freelist_count) * page_size AS bytes
        FROM pragma_page_count(), pragma_freelist_count(), pragma_page_size()`,
@@ -43,10 +41,7 @@ export function openSqliteStore(file: string, migrationsFolder: string, options:
     listen() {},
     measureBytes: () => db.read(() => size.get()?.bytes ?? 0),
     shrink: createShrink(db),
-    assertWritable: (now) =>
-      db.write(() => {
-        beat.run({ at: now.getTime() });
-      }),
+    assertWritable: createAssertWritable(db),
     async [Symbol.asyncDispose]() {
       // Whatever was asked for in this turn commits before the file closes; whoever asked is told when it cannot.
       await Promise.allSettled([db.write(() => undefined)]);
