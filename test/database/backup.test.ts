@@ -166,7 +166,7 @@ test("carillon restore refuses what is no backup, and then the database is what 
   await writeFile(place.at("text.db"), "no database at all".repeat(100));
   await writeFile(place.at("empty.db"), "");
   const damaged = await readFile(place.file);
-  await writeFile(place.at("damaged.db"), damaged.fill(0xee, 8192, 12_288));
+  await writeFile(place.at("damaged.db"), damaged.fill(0xee, 8192, 16_384));
   const before = await readFile(place.file);
 
   for (const [name, reason] of [
