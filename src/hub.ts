@@ -16,7 +16,7 @@ import { countAttempts, countSettled } from "./metrics/count-work.ts";
 import { Counts } from "./metrics/counts.ts";
 import { readDescriptorLimit } from "./outbound/descriptor-limit.ts";
 import type { Resolve } from "./outbound/guarded-lookup.ts";
-import { createOutbound } from "./outbound/undici-outbound.ts";
+import { createOutbound } from "./outbound/create-outbound.ts";
 import { openStore } from "./open-store.ts";
 import { createRoom, type Room, type RoomLimits } from "./room.ts";
 import { createStages, type Stages } from "./stages.ts";

@@ -1,25 +1,30 @@
+import { type AnswerHead, type FramedHead, isField, notHttp, readHead, tooLarge } from "./answer-head.ts";
 import { OutboundError } from "./failure.ts";
-
-/** What a delivery's answer is judged by. */
-export type AnswerHead = { readonly status: number; readonly retryAfter: string | undefined };
 
 type Stage = "head" | "sized" | "chunk size" | "chunk" | "chunk end" | "trailer" | "until close" | "over";
 
+/** For all that is not body, in one place: the head, interim answers, trailers. */
 const mostHeadBytes = 16_384;
 const mostLineBytes = 1024;
+/** What reading a line costs more than as many bytes of body. */
+const lineSurcharge = 100;
+/** Heads, lines and pieces of a body that are read quickly. */
+const mostSteps = 200;
 
 /**
  * Reads one HTTP/1.1 answer (RFC 9112) to a request other than HEAD, as it comes in. Its head is kept; its body is counted, so
- * that one knows where it ends, and thrown away. Interim answers (1xx) are passed over, as many as fit into one head. Anything
- * that two readers could understand differently is an error.
+ * that one knows where it ends, and handed on. Interim answers (1xx) are passed over, as many as fit into one head; trailers are
+ * dropped. Anything that two readers could understand differently is an error.
  */
 export class AnswerReader {
   readonly #mostBytes: number;
+  readonly #onBody: ((piece: Buffer) => void) | undefined;
   #stage: Stage = "head";
   /** What has come of a head that is not complete. */
   #held: Buffer | undefined;
   #heldBytes = 0;
   #interimBytes = 0;
+  #trailerBytes = 0;
   /** What has come of a line that is not complete. */
   #line = "";
   #left = 0;
@@ -27,9 +32,13 @@ export class AnswerReader {
   #head: AnswerHead | undefined;
   #keepsAlive = false;
 
-  /** Of a body longer than `mostBytes` the rest is not worth reading. */
-  constructor(mostBytes: number) {
+  /**
+   * Of a body that is longer than `mostBytes`, or costs as much to read, the rest is not worth it. `onBody` gets it piece by piece,
+   * each a part of what was pushed; absent: it is thrown away.
+   */
+  constructor(mostBytes: number, onBody?: (piece: Buffer) => void) {
     this.#mostBytes = mostBytes;
+    this.#onBody = onBody;
   }
 
   get head(): AnswerHead | undefined {
@@ -48,9 +57,35 @@ export class AnswerReader {
 
   /** Throws `broken` for what is no answer. With the head already there that stands, but the connection is of no more use. */
   push(chunk: Buffer): void {
+    for (let at = 0; at < chunk.length;) at += this.pushSome(at === 0 ? chunk : chunk.subarray(at));
+  }
+
+  /** The same as far as it is done quickly, which of many tiny chunks is not far. Returns where that is. */
+  pushSome(chunk: Buffer): number {
     let at = 0;
-    while (at < chunk.length && this.#stage !== "over") at = this.#advance(chunk, at);
+    for (let step = 0; at < chunk.length && this.#stage !== "over"; step += 1) {
+      if (step === mostSteps) return at;
+      at = this.#advance(chunk, at);
+    }
     if (at < chunk.length) this.#keepsAlive = false;
+    return chunk.length;
+  }
+
+  /** The connection has ended. Throws `broken` unless that is the end of the answer, too. */
+  end(): void {
+    switch (this.#stage) {
+      case "over":
+        return;
+      case "until close":
+        this.#stage = "over";
+        return;
+      case "head":
+        throw new OutboundError("broken", "the peer broke off: it closed the connection without an answer");
+      case "sized":
+        throw new OutboundError("broken", "the body is not as long as Content-Length says");
+      default:
+        throw new OutboundError("broken", "the peer broke off: it closed the connection amid its answer");
+    }
   }
 
   /** Returns where in the chunk it goes on. */
@@ -60,14 +95,14 @@ export class AnswerReader {
         return this.#readHead(chunk, at);
       case "sized":
       case "chunk":
-        return this.#skip(chunk, at);
+        return this.#readBody(chunk, at, this.#left);
       case "chunk size":
       case "chunk end":
       case "trailer":
         return this.#readLine(chunk, at);
       case "until close":
+        return this.#readBody(chunk, at, Infinity);
       case "over":
-        this.#count(chunk.length - at);
         return chunk.length;
     }
   }
@@ -100,33 +135,26 @@ export class AnswerReader {
   }
 
   #takeHead(text: string): void {
-    const [first = "", ...lines] = text.split("\r\n");
-    const [, minor, code = ""] = statusLine.exec(first) ?? notHttp();
-    const status = Number(code);
-    if (status === 101) throw new OutboundError("broken", "the peer switched protocols unasked");
-    const fields = readFields(lines);
-    if (status < 200) return this.#passOver(text, fields);
-    this.#head = { status, retryAfter: fields.retryAfter };
-    this.#keepsAlive = keepsAlive(status, minor === "1", fields);
-    this.#beginBody(status, fields);
+    const head = readHead(text);
+    if (head.status < 200) return this.#passOver(text, head);
+    this.#head = head;
+    this.#keepsAlive = head.keepsAlive;
+    this.#beginBody(head);
   }
 
-  #passOver(text: string, { hasBody }: Fields): void {
+  #passOver(text: string, { hasBody }: FramedHead): void {
     if (hasBody) notHttp();
     this.#interimBytes += text.length;
     if (this.#interimBytes > mostHeadBytes) tooLarge();
   }
 
-  #beginBody(status: number, { length, coding }: Fields): void {
+  #beginBody({ status, length, coding }: FramedHead): void {
     if (status === 204 || status === 304) this.#stage = "over";
-    else if (coding !== undefined) this.#stage = coding === "chunked" ? "chunk size" : this.#untilClose();
-    else if (length === undefined) this.#stage = this.#untilClose();
-    else this.#begin("sized", length);
-  }
-
-  #untilClose(): Stage {
-    this.#keepsAlive = false;
-    return "until close";
+    else if (coding !== undefined) this.#stage = coding === "chunked" ? "chunk size" : notHttp();
+    else if (length === undefined) {
+      this.#stage = "until close";
+      this.#keepsAlive = false;
+    } else this.#begin("sized", length);
   }
 
   #begin(stage: "sized" | "chunk", length: number): void {
@@ -135,12 +163,13 @@ export class AnswerReader {
     if (this.#bytes + length > this.#mostBytes) this.#giveUp();
   }
 
-  #skip(chunk: Buffer, at: number): number {
-    const skipped = Math.min(this.#left, chunk.length - at);
-    this.#left -= skipped;
+  #readBody(chunk: Buffer, at: number, left: number): number {
+    const end = Math.min(chunk.length, at + left);
+    this.#left = left - (end - at);
     if (this.#left === 0) this.#stage = this.#stage === "sized" ? "over" : "chunk end";
-    this.#count(skipped);
-    return at + skipped;
+    this.#count(end - at);
+    this.#onBody?.(at === 0 && end === chunk.length ? chunk : chunk.subarray(at, end));
+    return end;
   }
 
   #readLine(chunk: Buffer, at: number): number {
@@ -151,7 +180,7 @@ export class AnswerReader {
     if (found !== -1) {
       const line = this.#line;
       this.#line = "";
-      this.#count(line.length);
+      this.#count(line.length + lineSurcharge);
       this.#takeLine(line);
     }
     return end;
@@ -168,16 +197,21 @@ export class AnswerReader {
         this.#stage = "chunk size";
         return;
       case "trailer":
-        if (text === "") this.#stage = "over";
-        else if (!fieldLine.test(text)) notHttp();
-        return;
+        return this.#dropTrailer(text);
       default: // given up meanwhile
     }
   }
 
-  #beginChunk(hex: string): void {
-    if (!chunkSize.test(hex)) notHttp();
-    const size = Number.parseInt(hex, 16);
+  #dropTrailer(text: string): void {
+    if (text === "") this.#stage = "over";
+    else if (!isField(text)) notHttp();
+    this.#trailerBytes += text.length + 2;
+    if (this.#trailerBytes > mostHeadBytes) tooLarge();
+  }
+
+  #beginChunk(text: string): void {
+    if (!chunkSize.test(text)) notHttp();
+    const size = Number.parseInt(text, 16);
     if (size === 0) this.#stage = "trailer";
     else this.#begin("chunk", size);
   }
@@ -195,75 +229,6 @@ export class AnswerReader {
 
 const headEnd = Buffer.from("\r\n\r\n");
 
-// All of them linear: no two parts in a row match the same character.
-const statusLine = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: [\t\x20-\x7e\x80-\xff]*)?$/;
-const fieldLine = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):([\t\x20-\x7e\x80-\xff]*)$/;
-/** Nobody uses extensions but to have two readers disagree. */
-const chunkSize = /^[0-9a-f]{1,8}$/i;
-
-type Fields = {
-  readonly length: number | undefined;
-  readonly coding: string | undefined;
-  readonly connection: readonly string[];
-  readonly retryAfter: string | undefined;
-  /** Something is said to follow. */
-  readonly hasBody: boolean;
-};
-
-/** The fields that matter, lower case where they are tokens. */
-function readFields(lines: readonly string[]): Fields {
-  const values = new Map<string, string>();
-  for (const line of lines) {
-    const [, name = "", text = ""] = fieldLine.exec(line) ?? notHttp();
-    const key = name.toLowerCase();
-    if (!wanted.has(key)) continue;
-    const known = values.get(key);
-    const value = withoutBlanks(text);
-    values.set(key, known === undefined ? value : `${known}, ${value}`);
-  }
-  const length = values.get("content-length");
-  const coding = values.get("transfer-encoding")?.toLowerCase();
-  if (length !== undefined && (coding !== undefined || !/^\d{1,15}$/.test(length))) notHttp();
-  return {
-    length: length === undefined ? undefined : Number(length),
-    coding,
-    connection: tokens(values.get("connection")),
-    retryAfter: values.get("retry-after"),
-    hasBody: coding !== undefined || Number(length ?? 0) > 0,
-  };
-}
-
-const wanted: ReadonlySet<string> = new Set(["content-length", "transfer-encoding", "connection", "retry-after"]);
-
-/** Not where it is doubtful whether a body follows: it would be taken for the next answer. */
-function keepsAlive(status: number, isCurrent: boolean, { connection, coding, hasBody }: Fields): boolean {
-  if (connection.includes("close") || ((status === 204 || status === 304) && hasBody)) return false;
-  return isCurrent || (connection.includes("keep-alive") && coding === undefined);
-}
-
-const none: readonly string[] = [];
-
-function tokens(value: string | undefined): readonly string[] {
-  return value === undefined ? none : value.toLowerCase().split(",").map(withoutBlanks);
-}
-
-/** Without white space as HTTP means it (RFC 9110 section 5.6.3); `trim` would take away more. */
-function withoutBlanks(text: string): string {
-  let from = 0;
-  let to = text.length;
-  while (from < to && isBlank(text.charCodeAt(from))) from += 1;
-  while (to > from && isBlank(text.charCodeAt(to - 1))) to -= 1;
-  return text.slice(from, to);
-}
-
-function isBlank(code: number): boolean {
-  return code === 0x20 || code === 0x09;
-}
-
-function tooLarge(): never {
-  throw new OutboundError("broken", "the header fields of the answer are too large");
-}
-
-function notHttp(): never {
-  throw new OutboundError("broken", "the answer is not valid HTTP");
-}
+/** With extensions (RFC 9112 section 7.1.1), which mean nothing to us. */
+const chunkSize =
+  /^[0-9a-f]{1,8}(?:;[!#$%&'*+.^_`|~0-9a-z-]+(?:=(?:[!#$%&'*+.^_`|~0-9a-z-]+|"(?:[\t\x20\x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*"))?)*$/i;

@@ -1,5 +1,4 @@
 import { isIP, Socket } from "node:net";
-import type { buildConnector } from "undici";
 import type { AddressGuard } from "./address-guard.ts";
 import { refusePort } from "./blocked-ports.ts";
 import { createDial } from "./dial.ts";
@@ -7,6 +6,7 @@ import { OutboundError } from "./failure.ts";
 import type { Resolve } from "./guarded-lookup.ts";
 import type { OpenSockets } from "./open-sockets.ts";
 import { overLimit } from "./outbound.ts";
+import type { DialTarget } from "./parse-target.ts";
 import { createReachGuard, type Reach } from "./reach.ts";
 
 export type ConnectorOptions = Reach & {
@@ -22,11 +22,17 @@ export type ConnectorOptions = Reach & {
 const connectLimitMs = 5_000;
 
 /**
+ * Settles once: with a connection, or with why there is none when what was dialled has closed and counts no more. Returns how to
+ * call it off; done late, that changes nothing.
+ */
+export type Connect = (target: DialTarget, settle: (outcome: Error | Socket) => void) => () => void;
+
+/**
  * The connector of the one door. Judged are: port and literal before anything is dialled, a name on all its addresses, and once
  * more the peer that answered; with an egress proxy the latter two are its to judge. Fails with an `OutboundError` where the cause
  * is known here. Certificates are always verified, whatever NODE_TLS_REJECT_UNAUTHORIZED says.
  */
-export function createConnector(options: ConnectorOptions): buildConnector.connector {
+export function createConnector(options: ConnectorOptions): Connect {
   const { clock, sockets, signal, egressProxy } = options;
   const guard = createReachGuard(options);
   const connecting = new Set<() => void>();
@@ -35,39 +41,42 @@ export function createConnector(options: ConnectorOptions): buildConnector.conne
   const isProxied = egressProxy !== undefined;
   const judge = (hostname: string, socket: Socket) => judgePeer(isProxied ? undefined : guard, hostname, socket);
 
-  return (target, callback) => {
+  return (target, settle) => {
     const refused = signal.aborted ? calledOff() : (refuseTarget(guard, target) ?? refuseDial(sockets));
-    // Later, never at once: undici is in the middle of its queue.
-    if (refused !== undefined) return queueMicrotask(() => callback(refused, null));
-
-    let done = false;
-    const untilMs = clock.monotonicMs() + connectLimitMs;
-    const socket = dial(target, settle);
-    sockets.add(socket);
-    const callOffLimit = clock.after(connectLimitMs, () => {
-      const isOurs = isProxied && socket.connecting;
-      settle(isOurs ? noProxy() : tooSlow(clock.monotonicMs() - untilMs));
-    });
-    connecting.add(stop);
-
-    function stop(): void {
-      settle(calledOff());
+    if (refused !== undefined) {
+      queueMicrotask(() => settle(refused)); // never at once: whoever asks has yet to hear how to call it off
+      return () => undefined;
     }
 
-    function settle(outcome: Error | Socket): void {
-      if (done) return;
-      done = true;
+    let [isDone, isClosed] = [false, false];
+    const untilMs = clock.monotonicMs() + connectLimitMs;
+    const socket = dial(target, conclude);
+    sockets.add(socket);
+    socket.once("close", () => (isClosed = true));
+    const callOffLimit = clock.after(connectLimitMs, () => {
+      const isOurs = isProxied && socket.connecting;
+      conclude(isOurs ? noProxy() : tooSlow(clock.monotonicMs() - untilMs));
+    });
+    connecting.add(stop);
+    return stop;
+
+    function stop(): void {
+      conclude(calledOff());
+    }
+
+    function conclude(outcome: Error | Socket): void {
+      if (isDone) return;
+      isDone = true;
       callOffLimit();
       connecting.delete(stop);
       const verdict = outcome instanceof Socket ? (judge(target.hostname, outcome) ?? outcome) : outcome;
-      if (verdict instanceof Socket) return callback(null, verdict);
-      socket.destroy();
-      callback(verdict, null);
+      if (verdict instanceof Socket || isClosed) return settle(verdict);
+      socket.once("close", () => settle(verdict)).destroy();
     }
   };
 }
 
-function refuseTarget(guard: AddressGuard, { hostname, port }: buildConnector.Options): OutboundError | undefined {
+function refuseTarget(guard: AddressGuard, { hostname, port }: DialTarget): OutboundError | undefined {
   const refused = guard.judgeHost(hostname) ?? refusePort(port);
   return refused === undefined ? undefined : new OutboundError("forbidden", refused);
 }

@@ -1,13 +1,13 @@
 import { request } from "node:http";
 import { connect, type Socket } from "node:net";
-import type { buildConnector } from "undici";
 
 import { createAddressGuard } from "./address-guard.ts";
 import { errorCode, failureOf, OutboundError } from "./failure.ts";
 import { guardedLookup, type Resolve } from "./guarded-lookup.ts";
+import type { DialTarget } from "./parse-target.ts";
 
 /** Answers with the connection it goes on over; what it settles with is that, once it leads to the target. */
-export type Tunnel = (target: buildConnector.Options, settle: (outcome: Error | Socket) => void) => Socket;
+export type Tunnel = (target: DialTarget, settle: (outcome: Error | Socket) => void) => Socket;
 
 /** The proxy is the operator's own and may be anywhere. */
 const anywhere = createAddressGuard(["0.0.0.0/0", "::/0"]);
@@ -42,7 +42,7 @@ export function createTunnel(proxyUrl: string, resolve: Resolve): Tunnel {
   };
 }
 
-function authorityOf({ hostname, protocol, port }: buildConnector.Options): string {
+function authorityOf({ hostname, protocol, port }: DialTarget): string {
   const host = hostname.includes(":") ? `[${hostname}]` : hostname;
   return `${host}:${port || (protocol === "https:" ? 443 : 80)}`;
 }

@@ -1,97 +1,107 @@
-import type { Dispatcher } from "undici";
-import { type BodySink, createBodySink } from "./body-sink.ts";
+import type { Socket } from "node:net";
+
 import { freeWhole } from "../work/large-body.ts";
-import { failed, type Failed, failureOf } from "./failure.ts";
-import type { MakeRoom, OutboundAnswer, OutboundRequest } from "./outbound.ts";
+import { AnswerReader } from "./answer-reader.ts";
+import { type BodySink, createBodySink } from "./body-sink.ts";
+import type { Connect } from "./connector.ts";
+import { failed, failureOf } from "./failure.ts";
+import type { AnswerHeaders, OutboundAnswer, OutboundRequest } from "./outbound.ts";
+import type { DialTarget } from "./parse-target.ts";
 
-type Controller = Dispatcher.DispatchController;
-type IncomingHeaders = Readonly<Record<string, string | string[] | undefined>>;
-type Answered = Extract<OutboundAnswer, { kind: "answered" }>;
+/** Bytes that are read of an answer in one turn of the event loop. */
+const mostAtOnce = 64 * 1024;
 
-const nothing = Buffer.alloc(0);
-
-/** One exchange as undici's handler. It settles once. `release` is called then: timers and listeners go there. */
-export class Exchange implements Dispatcher.DispatchHandler {
+/** One GET over a connection of its own. Settles once: when its connection has closed and counts no more. */
+export class Exchange {
+  readonly #request: OutboundRequest;
   readonly #settle: (answer: OutboundAnswer) => void;
-  readonly #release: () => void;
   readonly #sink: BodySink;
-  readonly #makeRoom: MakeRoom | undefined;
-  #controller: Controller | undefined;
-  #head: Answered | undefined;
-  #isOver = false;
+  readonly #reader = new AnswerReader(Infinity, (piece) => this.#keep(piece));
+  #headers: AnswerHeaders | undefined;
+  /** Read since it last waited for the next turn. */
+  #bytesAtOnce = 0;
+  /** What it settles with; the first word stands. */
+  #answer: OutboundAnswer | undefined;
+  /** Closes what was dialled. */
+  #close: (() => void) | undefined;
 
-  constructor({ maxBytes, makeRoom }: OutboundRequest, settle: (answer: OutboundAnswer) => void, release: () => void) {
+  constructor(request: OutboundRequest, settle: (answer: OutboundAnswer) => void) {
+    this.#request = request;
     this.#settle = settle;
-    this.#release = release;
-    this.#sink = createBodySink(maxBytes);
-    this.#makeRoom = makeRoom;
+    this.#sink = createBodySink(request.maxBytes);
   }
 
-  /** Ends it from our side (wall clock, signal) and closes its socket. Late or repeated: nothing happens. */
-  stop(answer: Failed): void {
-    if (this.#isOver) return;
-    this.#finish(answer);
-    this.#sink.free();
-    this.#cut();
+  /** `head` is all that is sent. */
+  start(connect: Connect, target: DialTarget, head: string): void {
+    this.#close = connect(target, (outcome) => {
+      if (!(outcome instanceof Error)) return this.#ask(outcome, head);
+      this.#answer ??= failureOf(outcome);
+      this.#end();
+    });
   }
 
-  onRequestStart(controller: Controller): void {
-    // Stopped while it waited for a connection. A throw, not an abort: the connection is good for the next one.
-    if (this.#isOver) throw new Error("the exchange is over");
-    this.#controller = controller;
+  /** Ends it from our side (wall clock, signal), started or not. Late or repeated: nothing happens. */
+  stop(answer: OutboundAnswer): void {
+    if (this.#answer !== undefined) return;
+    this.#answer = answer;
+    if (this.#close === undefined) this.#end();
+    else this.#close();
   }
 
-  onResponseStart(_controller: Controller, status: number, headers: IncomingHeaders): void {
-    if (this.#isOver || status < 200) return; // 1xx: only the wall clock bounds how many
-    this.#head = { kind: "answered", status, headers: joinRepeated(headers), body: nothing, complete: false };
+  #ask(socket: Socket, head: string): void {
+    this.#close = () => socket.destroy();
+    socket.on("data", (chunk: Buffer) => this.#read(socket, chunk));
+    socket.once("end", () => this.#try(() => this.#reader.end()));
+    socket.on("error", (error) => (this.#answer ??= failureOf(error)));
+    socket.once("close", () => this.#end());
+    socket.write(head, "latin1");
   }
 
-  onResponseData(_controller: Controller, chunk: Buffer): void {
-    if (this.#isOver) return;
-    const bytes = this.#sink.length + chunk.length;
-    if (this.#makeRoom?.(bytes, this.#head?.headers ?? {}) === false) {
-      return this.stop(failed("exhausted", "there is no room in memory for the body of the answer"));
+  /** Much of it, or what is long in reading, takes turns with whatever else there is to do. */
+  #read(socket: Socket, chunk: Buffer): void {
+    let end = chunk.length;
+    this.#try(() => (end = this.#reader.pushSome(chunk)));
+    if (end === chunk.length) freeWhole(chunk); // what is body has been copied
+    this.#bytesAtOnce += end;
+    if (this.#answer !== undefined || (end === chunk.length && this.#bytesAtOnce < mostAtOnce)) return;
+    this.#bytesAtOnce = 0;
+    socket.pause();
+    if (end < chunk.length) socket.unshift(chunk.subarray(end));
+    setImmediate(() => socket.resume());
+  }
+
+  #try(step: () => void): void {
+    if (this.#answer !== undefined) return;
+    try {
+      step();
+      if (this.#reader.isOver) this.#answer ??= this.#answered(true);
+    } catch (error) {
+      this.#answer ??= failureOf(error);
     }
-    const fits = this.#sink.push(chunk);
-    // All that was read is body, so that undici (8.12) has nothing more to parse in it, and it has been copied.
-    freeWhole(chunk);
-    if (fits) return;
-    this.#finish(this.#answer(false));
-    this.#cut();
+    if (this.#answer !== undefined) this.#close?.();
   }
 
-  onResponseEnd(): void {
-    if (!this.#isOver) this.#finish(this.#answer(true));
+  #keep(piece: Buffer): void {
+    if (this.#answer !== undefined) return;
+    const bytes = this.#sink.length + piece.length;
+    if (this.#request.makeRoom?.(bytes, this.#readHeaders()) === false) {
+      this.#answer = failed("exhausted", "there is no room in memory for the body of the answer");
+    } else if (!this.#sink.push(piece)) this.#answer = this.#answered(false);
   }
 
-  onResponseError(_controller: Controller, error: Error): void {
-    if (!this.#isOver) this.#finish(failureOf(error));
+  #answered(complete: boolean): OutboundAnswer {
+    const status = this.#reader.head?.status ?? 0;
+    return { kind: "answered", status, headers: this.#readHeaders(), body: this.#sink.take(), complete };
   }
 
-  #answer(complete: boolean): OutboundAnswer {
-    if (this.#head === undefined) return failed("broken", "the peer sent no status line");
-    return { ...this.#head, body: this.#sink.take(), complete };
+  #readHeaders(): AnswerHeaders {
+    this.#headers ??= Object.fromEntries(this.#reader.head?.fields ?? []);
+    return this.#headers;
   }
 
-  #finish(answer: OutboundAnswer): void {
-    this.#isOver = true;
-    this.#release();
+  #end(): void {
+    const answer = this.#answer ?? failed("broken", "the peer broke off");
+    if (answer.kind === "failed") this.#sink.free();
     this.#settle(answer);
   }
-
-  /**
-   * In a turn of its own: a socket that was destroyed in this turn has yet to report why, and undici (8.12) trips over its own
-   * assertions, outside any promise, if the request was aborted in between.
-   */
-  #cut(): void {
-    const controller = this.#controller;
-    if (controller !== undefined) setImmediate(() => controller.abort(new Error("the exchange is over")));
-  }
-}
-
-function joinRepeated(headers: IncomingHeaders): Record<string, string> {
-  // fromEntries defines, where an assignment to a header called __proto__ would not.
-  return Object.fromEntries(
-    Object.entries(headers).map(([name, value = ""]) => [name, typeof value === "string" ? value : value.join(", ")]),
-  );
 }

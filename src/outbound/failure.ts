@@ -18,7 +18,7 @@ export function failed(reason: OutboundFailure, detail: string): Failed {
   return { kind: "failed", reason, detail: detail.replace(/[^ -~]+/g, " ").slice(0, 200) };
 }
 
-/** What an error of undici, node:net or node:tls means. One that is not recognised counts as the peer's doing. */
+/** What an error of node:net or node:tls means. One that is not recognised counts as the peer's doing. */
 export function failureOf(error: unknown): Failed {
   if (isIpv6Missing(error)) return failed("refused", "the peer has IPv6 alone, to which the hub has no route");
   return failureByCode(error);
@@ -36,21 +36,11 @@ function failureByCode(error: unknown): Failed {
       return failed(reason, `the connection timed out (${code})`);
     case "exhausted":
       return failed(reason, `the hub could not open a connection (${code})`);
-    case "aborted":
-      return failed(reason, "called off by the hub");
     case "tls":
       return failed(reason, `TLS failed: ${describeTls(error)}`);
     default:
-      return failed(reason, breakage(code, error));
+      return failed(reason, code === "" ? errorMessage(error) : `the exchange broke off (${code})`);
   }
-}
-
-function breakage(code: string, error: unknown): string {
-  if (code === "UND_ERR_RES_CONTENT_LENGTH_MISMATCH") return "the body is not as long as Content-Length says";
-  if (code === "UND_ERR_HEADERS_OVERFLOW") return "the header fields of the answer are too large";
-  if (code === "ERR_ASSERTION") return "the answer is not valid HTTP"; // undici found no kinder word for it
-  if (code === "UND_ERR_SOCKET") return `the peer broke off: ${errorMessage(error)}`;
-  return code === "" || code.startsWith("HPE_") ? errorMessage(error) : `the exchange broke off (${code})`;
 }
 
 /** What a resolver's error means: that the name does not exist, or that we could not ask. */
@@ -83,11 +73,10 @@ const resolverFaults: ReadonlySet<string> = new Set(
 
 const reasons: ReadonlyMap<string, OutboundFailure> = new Map([
   ...asReason("refused", ["ECONNREFUSED", "EHOSTUNREACH", "EHOSTDOWN"]),
-  ...asReason("timeout", ["ETIMEDOUT", "UND_ERR_CONNECT_TIMEOUT", "UND_ERR_HEADERS_TIMEOUT", "UND_ERR_BODY_TIMEOUT"]),
+  ...asReason("timeout", ["ETIMEDOUT"]),
   ...asReason("exhausted", ["EMFILE", "ENFILE", "ENOMEM", "ENOBUFS", "ENETUNREACH", "ENETDOWN", "EADDRNOTAVAIL"]),
   ...asReason("exhausted", ["EAFNOSUPPORT", "EACCES", "EPERM", "EAI_AGAIN"]), // no IPv6 here, or our own firewall
   ...asReason("unresolved", ["ENOTFOUND"]),
-  ...asReason("aborted", ["UND_ERR_DESTROYED", "UND_ERR_CLOSED", "UND_ERR_ABORTED"]),
 ]);
 
 function asReason(reason: OutboundFailure, codes: readonly string[]): [string, OutboundFailure][] {

@@ -1,6 +1,7 @@
 import type { Socket } from "node:net";
 
-import { type AnswerHead, AnswerReader } from "./answer-reader.ts";
+import type { AnswerHead } from "./answer-head.ts";
+import { AnswerReader } from "./answer-reader.ts";
 import { BodySending } from "./body-sending.ts";
 import { failed, type Failed, failureOf } from "./failure.ts";
 

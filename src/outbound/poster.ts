@@ -1,8 +1,6 @@
-import type { buildConnector } from "undici";
-
 import { Deadlines } from "../work/deadlines.ts";
-import type { AnswerHead } from "./answer-reader.ts";
-import { createConnector } from "./connector.ts";
+import type { AnswerHead } from "./answer-head.ts";
+import { type Connect, createConnector } from "./connector.ts";
 import { failed, failureOf } from "./failure.ts";
 import type { Resolve } from "./guarded-lookup.ts";
 import { createOpenSockets, type OpenSockets } from "./open-sockets.ts";
@@ -31,8 +29,8 @@ const restMs = 1000;
 const idleMs = 4000;
 
 /**
- * POSTs over connections of its own: what a delivery costs is spent here, and undici's share of it was more than half. Goes out
- * by the same connector as all else, so that what is dialled is judged alike.
+ * POSTs over connections of its own, for what a delivery costs is spent here (decision 0009). Goes out by the same connector as all
+ * else, so that what is dialled is judged alike.
  */
 export function createPoster(options: PosterOptions): Poster {
   const { maxSockets, cut } = options;
@@ -78,7 +76,7 @@ const aborted = failed("aborted", "called off by the hub");
 class PostPool {
   readonly #options: PosterOptions;
   readonly #sockets: OpenSockets;
-  readonly #connect: buildConnector.connector;
+  readonly #connect: Connect;
   readonly #origins = new Map<string, Origin>();
   readonly #jobs: Deadlines<Job>;
   readonly #rests: Deadlines<PostLine>;
@@ -88,7 +86,7 @@ class PostPool {
   readonly #lines = new Map<PostLine, { readonly origin: string; job: Job | undefined }>();
   #isClosed = false;
 
-  constructor(options: PosterOptions, sockets: OpenSockets, connect: buildConnector.connector) {
+  constructor(options: PosterOptions, sockets: OpenSockets, connect: Connect) {
     this.#options = options;
     this.#sockets = sockets;
     this.#connect = connect;
@@ -142,12 +140,12 @@ class PostPool {
   #dial(job: Job, at: Origin): void {
     at.open += 1;
     const { origin } = job.target;
-    this.#connect(job.target, (error, socket) => {
-      if (error !== null) {
-        this.#settle(job, failureOf(error));
+    this.#connect(job.target, (outcome) => {
+      if (outcome instanceof Error) {
+        this.#settle(job, failureOf(outcome));
         return this.#leave(origin);
       }
-      const line = new PostLine(socket, this);
+      const line = new PostLine(outcome, this);
       this.#lines.set(line, { origin, job: undefined });
       if (job.isOver) line.close();
       else this.#send(line, job);
@@ -255,6 +253,6 @@ function nextWaiting(waiting: Job[]): Job | undefined {
   return undefined;
 }
 
-function toAnswer({ status, retryAfter }: AnswerHead): PostAnswer {
-  return { kind: "answered", status, retryAfter };
+function toAnswer({ status, fields }: AnswerHead): PostAnswer {
+  return { kind: "answered", status, retryAfter: fields.get("retry-after") };
 }

@@ -1,10 +1,10 @@
-import { Agent, request } from "node:http";
+import { Agent, get as getByNode, request } from "node:http";
 import type { Socket } from "node:net";
 import { expect, test } from "vitest";
 import { AnswerReader } from "../../src/outbound/answer-reader.ts";
 import { turns, until } from "../support/until.ts";
 import { goodAnswers, refusedAnswers, unusableAnswers, type WireAnswer } from "./answers.ts";
-import { openRawPeer } from "./peers.ts";
+import { get, openOutbound, openRawPeer } from "./peers.ts";
 
 /** Whether the connection is used again, and the status if there was one; by our own reader. */
 function ownVerdict({ answer }: WireAnswer): { status: number | undefined; isReusable: boolean } {
@@ -53,3 +53,46 @@ test.each([...goodAnswers, ...unusableAnswers, ...refusedAnswers])(
     expect(own.isReusable ? node : own).toEqual(own);
   },
 );
+
+type Content = { readonly status: number | undefined; readonly body: string } | "broken";
+
+async function ownContent(url: string): Promise<Content> {
+  await using outbound = openOutbound();
+  const answer = await outbound.exchange(get(url));
+  if (answer.kind === "failed") return "broken";
+  return { status: answer.status, body: answer.body.toString("latin1") };
+}
+
+function nodeContent(url: string): Promise<Content> {
+  return new Promise((resolve) => {
+    const asked = getByNode(url, { agent: false }, (response) => {
+      let body = "";
+      response.setEncoding("latin1").on("data", (text: string) => (body += text));
+      response.on("error", () => resolve("broken"));
+      response.on("end", () => resolve({ status: response.statusCode, body }));
+    });
+    asked.on("error", () => resolve("broken"));
+    asked.on("upgrade", () => resolve("broken"));
+  });
+}
+
+/** Of these node:http gives up what it had already, for the sake of what follows. */
+const followed = ["more than its length", "a 204 with a body"];
+const comparable = [...goodAnswers, ...unusableAnswers, ...refusedAnswers].filter(
+  ({ what }) => !followed.includes(what),
+);
+
+test.each(comparable)("nothing is content that is none, or another, for node:http: $what", async ({ answer }) => {
+  await using peer = await openRawPeer((socket) => socket.end(answer, "latin1"));
+
+  const own = await ownContent(peer.origin);
+  const node = await nodeContent(peer.origin);
+
+  expect(own === "broken" ? own : node).toEqual(own);
+});
+
+test.each(goodAnswers)("what ends by itself is content: $what", async ({ answer, status }) => {
+  await using peer = await openRawPeer((socket) => socket.end(answer, "latin1"));
+
+  expect(await ownContent(peer.origin)).toMatchObject({ status });
+});

@@ -17,6 +17,7 @@ export const goodAnswers: readonly Standing[] = [
   { what: "a body of its length", answer: `${ok}Content-Length: 5\r\n\r\nhello`, status: 200 },
   { what: "a length with blanks around it", answer: `${ok}content-LENGTH: \t5 \t\r\n\r\nhello`, status: 200 },
   { what: "a body in chunks", answer: `${chunked}5\r\nhello\r\nA\r\n0123456789\r\n0\r\n\r\n`, status: 200 },
+  { what: "chunks with extensions", answer: `${chunked}1;a;b=c;d="e;\\"f"\r\nx\r\n0;g\r\n\r\n`, status: 200 },
   { what: "chunks with trailers", answer: `${chunked}1\r\nx\r\n000\r\nX-Sum: 1\r\n\r\n`, status: 200 },
   { what: "a chunk that looks like an end", answer: `${chunked}5\r\n0\r\n\r\n\r\n0\r\n\r\n`, status: 200 },
   { what: "bytes above ASCII in a field", answer: `${ok}X: \xe9\xff\r\nContent-Length: 0\r\n\r\n`, status: 200 },
@@ -89,7 +90,11 @@ export const unusableAnswers: readonly Standing[] = [
   { what: "a chunk size before a blank", answer: `${chunked}1 \r\nx\r\n0\r\n\r\n`, status: 200 },
   { what: "a chunk size beyond all bounds", answer: `${chunked}10000000000000001\r\nx\r\n0\r\n\r\n`, status: 200 },
   { what: "a chunk size that ends in LF", answer: `${chunked}1\nx\r\n0\r\n\r\n`, status: 200 },
-  { what: "a chunk extension", answer: `${chunked}1;a="\r\nx\r\n0\r\n\r\n`, status: 200 },
+  { what: "a chunk extension without its end", answer: `${chunked}1;a="\r\nx\r\n0\r\n\r\n`, status: 200 },
+  { what: "a chunk extension without a name", answer: `${chunked}1;=a\r\nx\r\n0\r\n\r\n`, status: 200 },
+  { what: "a chunk extension of 2 KB", answer: `${chunked}1;${"a".repeat(2000)}\r\nx\r\n0\r\n\r\n`, status: 200 },
+  { what: "a chunk size below nothing", answer: `${chunked}-1\r\nx\r\n0\r\n\r\n`, status: 200 },
+  { what: "a chunk without its end", answer: `${chunked}1\r\nx0\r\n\r\n`, status: 200 },
   { what: "a chunk longer than its size", answer: `${chunked}1\r\nxy\r\n0\r\n\r\n`, status: 200 },
   { what: "a chunk that ends in two other bytes", answer: `${chunked}1\r\nx..0\r\n\r\n`, status: 200 },
   { what: "a chunk that ends in LF", answer: `${chunked}1\r\nx\n0\r\n\r\n`, status: 200 },
@@ -133,6 +138,7 @@ const refused = [
   ["an interim answer with a body", `HTTP/1.1 103 X\r\nContent-Length: 3\r\n\r\nxyz${ok}Content-Length: 0\r\n\r\n`],
   ["an interim answer with chunks", `HTTP/1.1 100 X\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n${ok}\r\n`],
   ["interim answers without end", `${"HTTP/1.1 103 X\r\n\r\n".repeat(2_000)}${ok}Content-Length: 0\r\n\r\n`],
+  ["more fields than anybody sends", `${ok}${"X:\r\n".repeat(257)}Content-Length: 0\r\n\r\n`],
   ["endless fields", `${ok}${"X: yyyyyyyyyyyyyyyyyyyyyyyy\r\n".repeat(2_000)}`],
 ] as const;
 

@@ -1,5 +1,6 @@
 import type { ServerResponse } from "node:http";
 import { expect, test } from "vitest";
+import { until } from "../support/until.ts";
 import { get, openOutbound, openPeer, openRawPeer } from "./peers.ts";
 
 test.each([
@@ -24,6 +25,20 @@ test.each([
 
   expect(answer).toMatchObject({ kind: "answered", status: 204 });
   expect(heads[0]?.split("\r\n").slice(0, 2)).toEqual([`GET ${line} HTTP/1.1`, `host: 127.0.0.1:${peer.port}`]);
+});
+
+test("a request is its line, the host, the end of the connection and the headers as they were given, no more", async () => {
+  const heads: string[] = [];
+  await using peer = await openRawPeer((socket, head) => {
+    heads.push(head);
+    socket.end("HTTP/1.1 204 No Content\r\n\r\n");
+  });
+  await using outbound = openOutbound();
+
+  await outbound.exchange(get(`${peer.origin}/a`, { headers: { Accept: "*/*", "If-None-Match": '"\xe9"' } }));
+
+  const lines = ["GET /a HTTP/1.1", `host: 127.0.0.1:${peer.port}`, "connection: close", "Accept: */*"];
+  expect(heads).toEqual([[...lines, 'If-None-Match: "\xe9"', "user-agent: Carillon", "", ""].join("\r\n")]);
 });
 
 test("the hub says who it is, unless the request does", async () => {
@@ -103,28 +118,38 @@ test("a redirect is an answer, not followed", async () => {
   expect(paths).toEqual(["/here"]);
 });
 
-test("exchanges in a row use one connection", async () => {
-  await using peer = await openPeer((_request, response) => response.end("thank you"));
+test("each exchange has a connection of its own, which the hub closes, though its peer would keep it", async () => {
+  const heads: string[] = [];
+  await using peer = await openRawPeer((socket, head) => {
+    heads.push(head);
+    socket.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: keep-alive\r\n\r\nok");
+  });
   await using outbound = openOutbound();
 
   for (let i = 0; i < 4; i += 1) {
     expect(await outbound.exchange(get(peer.origin))).toMatchObject({ status: 200, complete: true });
   }
-  expect(peer.connections()).toBe(1);
+  await until(() => peer.open() === 0);
+  expect(peer.connections()).toBe(4);
+  expect(heads[0]).toContain("\r\nconnection: close\r\n");
 });
 
-test("no more connections are opened to an origin than allowed; the rest wait", async () => {
+test("no more connections are open to an origin than allowed; the rest wait", async () => {
   const waiting: ServerResponse[] = [];
-  await using peer = await openPeer((_request, response) => {
-    waiting.push(response);
-    if (waiting.length === 3) for (const held of waiting.splice(0)) held.end();
-  });
+  await using peer = await openPeer((_request, response) => void waiting.push(response));
+  await using other = await openPeer((_request, response) => response.end());
   await using outbound = openOutbound({ connectionsPerOrigin: 3 });
 
-  const answers = await Promise.all(Array.from({ length: 30 }, () => outbound.exchange(get(peer.origin))));
+  const answers = Promise.all(Array.from({ length: 30 }, () => outbound.exchange(get(peer.origin))));
+  for (let round = 0; round < 10; round += 1) {
+    await until(() => waiting.length === 3);
+    expect(await outbound.exchange(get(other.origin))).toMatchObject({ status: 200 });
+    expect([waiting.length, peer.open()]).toEqual([3, 3]);
+    for (const held of waiting.splice(0)) held.end();
+  }
 
-  expect(answers.filter((answer) => answer.kind === "failed")).toEqual([]);
-  expect(peer.connections()).toBe(3);
+  expect((await answers).filter((answer) => answer.kind === "failed")).toEqual([]);
+  expect(peer.connections()).toBe(30);
 });
 
 test.each(["a\r\nb", "a\nb", "a\0b", "€"])(

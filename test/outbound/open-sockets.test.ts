@@ -1,97 +1,27 @@
-import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { expect, test } from "vitest";
+import type { Outbound } from "../../src/outbound/outbound.ts";
+import { TestClock } from "../support/test-clock.ts";
 import { until } from "../support/until.ts";
-import { closed, get, openOutbound, openPoliteHost, openRawPeer, openSlowHost, type Peer } from "./peers.ts";
+import {
+  closedPort,
+  get,
+  openOutbound,
+  openPeer,
+  openPoliteHost,
+  openRawPeer,
+  openSecurePeer,
+  openSlowHost,
+} from "./peers.ts";
 
-function connectionHeaders(peer: { readonly requests: readonly IncomingMessage[] }): (string | undefined)[] {
-  return peer.requests.map((request) => request.headers.connection);
-}
+const start = new Date("2026-01-01T00:00:00Z");
 
-test("while less than half of the connections are open they are kept; from half on, closed after the answer", async () => {
-  await using first = await openPoliteHost();
-  await using second = await openPoliteHost();
-  await using third = await openPoliteHost();
-  await using outbound = openOutbound({ maxSockets: 4 });
-
-  for (const peer of [first, first, second]) await outbound.exchange(get(peer.origin));
-  expect([connectionHeaders(first), connectionHeaders(second)]).toEqual([["keep-alive", "keep-alive"], ["keep-alive"]]);
-  expect(first.connections()).toBe(1);
-
-  for (let i = 1; i <= 3; i += 1) {
-    expect(await outbound.exchange(get(third.origin))).toMatchObject({ status: 200, body: Buffer.from("thank you") });
-    expect(third.connections()).toBe(i);
-  }
-  expect(connectionHeaders(third)).toEqual(["close", "close", "close"]);
-});
-
-test("a kept connection is closed too when it is used meanwhile, which makes room to keep others", async () => {
-  await using first = await openPoliteHost();
-  await using second = await openPoliteHost();
-  await using outbound = openOutbound({ maxSockets: 2 });
-
-  for (const peer of [first, first, second, second]) await outbound.exchange(get(peer.origin));
-
-  expect(connectionHeaders(first)).toEqual(["keep-alive", "close"]);
-  expect(first.connections()).toBe(1);
-  expect(connectionHeaders(second)).toEqual(["keep-alive", "close"]);
-});
-
-test("the connection is closed by the hub, though the peer would keep it", async () => {
-  const { promise: arrived, resolve: accept } = Promise.withResolvers<Socket>();
-  await using peer = await openRawPeer((socket) => {
-    accept(socket);
-    socket.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: keep-alive\r\n\r\nok");
-  });
-  await using outbound = openOutbound({ maxSockets: 1 });
-
-  expect(await outbound.exchange(get(peer.origin))).toMatchObject({ status: 200, complete: true });
-  await closed(await arrived);
-});
-
-test.each([1, 2])(
-  "requests that wait for a connection that is closed get one of their own (%i at a time)",
-  async (limit) => {
-    await using idle = await openPoliteHost();
-    await using peer = await openPoliteHost();
-    await using outbound = openOutbound({ maxSockets: limit + 1, connectionsPerOrigin: limit });
-    await outbound.exchange(get(idle.origin)); // of two or three, one is taken from now on
-    const request = get(`${peer.origin}/cb`);
-
-    const answers = await Promise.all(Array.from({ length: 20 }, () => outbound.exchange(request)));
-
-    expect(answers.map((answer) => answer.kind)).toEqual(Array(20).fill("answered"));
-    expect(new Set(connectionHeaders(peer))).toEqual(new Set(["close"]));
-    expect(peer.connections()).toBe(20);
-  },
-);
-
-test("whether a connection is kept is decided when a waiting request gets it", async () => {
-  await using slow = await openSlowHost();
-  await using peer = await openSlowHost();
-  await using outbound = openOutbound({ maxSockets: 4, connectionsPerOrigin: 1 });
-
-  const ahead = outbound.exchange(get(peer.origin));
-  const behind = outbound.exchange(get(peer.origin)); // one open of four, but it waits
-  const others = outbound.exchange(get(slow.origin));
-  await until(() => peer.waiting.length === 1 && slow.waiting.length === 1);
-  peer.answer();
-  await ahead;
-  await until(() => peer.waiting.length === 1);
-
-  expect(peer.waiting[0]?.req.headers.connection).toBe("close"); // two of four
-  for (const host of [peer, slow]) host.answer();
-  expect(await Promise.all([behind, others])).toMatchObject([{ status: 200 }, { status: 200 }]);
-});
-
-test("at the limit nothing is dialled: a fault of our own; what is open still serves", async () => {
-  await using kept = await openPoliteHost();
+test("at the limit nothing is dialled: a fault of our own, until one of the others has its answer", async () => {
   await using slow = await openSlowHost();
   await using peer = await openPoliteHost();
   await using outbound = openOutbound({ maxSockets: 3 });
-  await outbound.exchange(get(kept.origin));
-  const running = [1, 2].map(() => outbound.exchange(get(slow.origin)));
-  await until(() => slow.waiting.length === 2);
+  const running = [1, 2, 3].map(() => outbound.exchange(get(slow.origin)));
+  await until(() => slow.waiting.length === 3);
 
   const refused = { kind: "failed", reason: "exhausted", detail: "the hub has as many connections open as it may (3)" };
   const answers = await Promise.all([1, 2, 3].map(() => outbound.exchange(get(peer.origin))));
@@ -99,41 +29,64 @@ test("at the limit nothing is dialled: a fault of our own; what is open still se
   expect(peer.connections()).toBe(0);
   expect(await outbound.exchange(get("http://10.0.0.1/"))).toMatchObject({ reason: "forbidden" }); // whose fault comes first
 
-  expect(await outbound.exchange(get(kept.origin))).toMatchObject({ status: 200 });
-  expect(kept.connections()).toBe(1);
-  expect(await outbound.exchange(get(peer.origin))).toMatchObject({ status: 200 }); // in the place of the one just closed
-
+  slow.waiting[0]?.end();
+  await running[0];
+  expect(await outbound.exchange(get(peer.origin))).toMatchObject({ status: 200 });
   slow.answer();
-  expect(await Promise.all(running)).toMatchObject([{ status: 200 }, { status: 200 }]);
+  expect(await Promise.all(running)).toMatchObject([{ status: 200 }, { status: 200 }, { status: 200 }]);
 });
 
-test("without a limit all are kept", async () => {
-  await using peer = await openPoliteHost();
-  await using outbound = openOutbound({ maxSockets: Infinity });
-
-  for (let i = 0; i < 3; i += 1) await outbound.exchange(get(peer.origin));
-
-  expect(connectionHeaders(peer)).toEqual(["keep-alive", "keep-alive", "keep-alive"]);
-});
-
-test("half as many exchanges as connections never find all taken, whatever is idle elsewhere", async () => {
-  await using stack = new AsyncDisposableStack();
-  const peers: Peer[] = [];
-  for (let i = 0; i < 24; i += 1) peers.push(stack.use(await openPoliteHost()));
-  const outbound = stack.use(openOutbound({ maxSockets: 8 }));
+/** Four at a time, each the next one as soon as it is settled. Returns what came of them. */
+async function getOn(outbound: Outbound, urls: readonly string[]): Promise<Set<string>> {
   let next = 0;
-
-  async function sendOn(): Promise<string[]> {
+  async function one(): Promise<string[]> {
     const kinds: string[] = [];
     for (let i = 0; i < 100; i += 1) {
-      next += i % 3 === 0 ? 0 : 1; // now and then an origin that was served just now
-      const { origin = "" } = peers[next % peers.length] ?? {};
-      const answer = await outbound.exchange(get(origin));
+      const answer = await outbound.exchange(get(urls[(next += 1) % urls.length] ?? "", { maxBytes: 10_000 }));
       kinds.push(answer.kind === "failed" ? answer.reason : answer.kind);
     }
     return kinds;
   }
-  const kinds = await Promise.all([sendOn(), sendOn(), sendOn(), sendOn()]);
+  return new Set((await Promise.all([one(), one(), one(), one()])).flat());
+}
 
-  expect(new Set(kinds.flat())).toEqual(new Set(["answered"]));
+test("as many exchanges as connections never find all taken, however they end", async () => {
+  await using stack = new AsyncDisposableStack();
+  const outbound = stack.use(openOutbound({ maxSockets: 4, clock: new TestClock(start) }));
+  const peers = [
+    stack.use(await openPoliteHost()),
+    stack.use(await openPeer((_request, response) => response.setHeader("connection", "close").end("x"))),
+    stack.use(await openRawPeer((socket) => socket.resetAndDestroy())),
+    stack.use(await openRawPeer((socket) => socket.end("no HTTP"))),
+    stack.use(await openRawPeer((socket) => socket.end("HTTP/1.1 200 OK\r\n\r\nx"))),
+    stack.use(await openRawPeer((socket) => socket.write(`HTTP/1.1 200 OK\r\n\r\n${"x".repeat(20_000)}`))),
+    stack.use(await openSecurePeer((_request, response) => response.end())),
+  ];
+  const more = [`http://127.0.0.1:${await closedPort()}`, `http://localhost:${await closedPort()}`, "http://10.0.0.1/"];
+
+  const kinds = await getOn(outbound, [...peers.map(({ origin }) => origin), ...more]);
+
+  expect(kinds).toEqual(new Set(["answered", "broken", "refused", "tls", "forbidden"]));
 });
+
+test.each(["http", "https"])(
+  "nor do they when others were called off while they waited or were dialled (%s)",
+  async (scheme) => {
+    const clock = new TestClock(start);
+    const sockets: Socket[] = [];
+    await using silent = await openRawPeer((socket) => void sockets.push(socket));
+    await using polite = await openPoliteHost();
+    await using outbound = openOutbound({ maxSockets: 2, clock });
+    const request = get(`${scheme}://127.0.0.1:${silent.port}/`, { wallClockMs: 3000 });
+
+    const held = [1, 2].map(async () => {
+      const first = await outbound.exchange(request);
+      return [first, await outbound.exchange(get(polite.origin))];
+    });
+    await until(() => sockets.length === 2);
+    clock.advance(3000);
+
+    const timedOut = { kind: "failed", reason: "timeout", detail: "not done within 3 s" };
+    for (const pair of await Promise.all(held)) expect(pair).toMatchObject([timedOut, { status: 200 }]);
+  },
+);

@@ -5,7 +5,7 @@ import { type AddressInfo, createServer as createRawServer, type Server, type So
 import { systemClock } from "../../src/clock.ts";
 import type { Outbound, OutboundRequest, Poster, PostRequest } from "../../src/outbound/outbound.ts";
 import { createPoster, type PosterOptions } from "../../src/outbound/poster.ts";
-import { createOutbound, type OutboundOptions } from "../../src/outbound/undici-outbound.ts";
+import { createOutbound, type OutboundOptions } from "../../src/outbound/create-outbound.ts";
 import { until } from "../support/until.ts";
 import { testCertificate, testKey } from "./test-certificate.ts";
 

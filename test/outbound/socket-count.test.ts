@@ -24,8 +24,8 @@ function openConnector({ clock, resolve = async () => ["127.0.0.1"] }: Setting =
 
   function dial(protocol: "http:" | "https:", hostname: string, port: number): Promise<Socket | string> {
     return new Promise((settle) => {
-      connect({ protocol, hostname, host: `${hostname}:${port}`, port: String(port) }, (error, socket) => {
-        settle(error === null ? socket : failureOf(error).reason);
+      connect({ protocol, hostname, port: String(port) }, (outcome) => {
+        settle(outcome instanceof Error ? failureOf(outcome).reason : outcome);
       });
     });
   }

@@ -32,7 +32,7 @@ test("§6 a fetch is a GET that asks for the bytes as they are, and tells how ma
   expect(first?.body).toHaveLength(0);
   expect(first?.headers).toEqual({
     host: new URL(scene.topic).host,
-    connection: "keep-alive",
+    connection: "close",
     accept: "*/*",
     "accept-encoding": "identity",
     "user-agent": `Carillon/${version} (+${scene.hub.url}; 1 subscribers)`,

@@ -1,8 +1,11 @@
+import { isDeepStrictEqual } from "node:util";
+
 import * as fc from "fast-check";
 
 import { AnswerReader } from "../../../src/outbound/answer-reader.ts";
 import { OutboundError } from "../../../src/outbound/failure.ts";
 import { goodAnswers, refusedAnswers, unusableAnswers } from "../../outbound/answers.ts";
+import { readAnswer } from "../../outbound/read-answer.ts";
 import { mutations } from "../mutations.ts";
 import { inTime, pure } from "../target.ts";
 
@@ -40,7 +43,10 @@ export const answers = pure(
     const bytes = Buffer.from(text, "latin1");
     const cut = at % (bytes.length + 1);
     const whole = inTime(() => read([bytes]));
-    const inTwo = read([bytes.subarray(0, cut), bytes.subarray(cut)].filter((part) => part.length > 0));
+    const halves = [bytes.subarray(0, cut), bytes.subarray(cut)].filter((part) => part.length > 0);
+    const inTwo = read(halves);
+    const kept = inTime(() => readAnswer([bytes]));
+    if (!isDeepStrictEqual(readAnswer(halves), kept)) throw new Error("what is kept of it depends on its pieces");
     if (whole.status !== inTwo.status) throw new Error(`${whole.status} in one piece, ${inTwo.status} in two`);
     if (whole.isReusable !== inTwo.isReusable) throw new Error("whether it has ended depends on its pieces");
     if (whole.status !== undefined && (whole.status < 200 || whole.status > 999)) throw new Error(`${whole.status}`);
