@@ -1,13 +1,16 @@
 import { setImmediate } from "node:timers/promises";
 
 import { allocateLarge, freeWhole } from "../../work/large-body.ts";
-import { isLargeBody, partsOf } from "../rows/body-parts.ts";
+import { partsOf } from "../rows/body-parts.ts";
 import type { Database } from "./database.ts";
 
 /** Bodies in parts. SQLite writes and reads a row as a whole, and while it does nothing else happens: each has its own turn. */
 export type LargeBodies = {
-  /** Stores a body under a name that is its own; parts that an earlier try has left are replaced. Small ones are left alone. */
-  readonly add: (name: string, body: Buffer) => Promise<void>;
+  /**
+   * Stores a body under a name that is its own, replacing parts that an earlier try has left, and then runs `work`, which may need it.
+   * Should that come to false the body is not needed.
+   */
+  readonly around: (name: string, body: Buffer, work: () => Promise<boolean>) => Promise<boolean>;
   readonly load: (name: string) => Promise<Buffer>;
   /** Also of a body that is not there, or not all of it. */
   readonly remove: (name: string) => Promise<void>;
@@ -31,19 +34,29 @@ export function createLargeBodies({ connection, write, claim, read }: Database):
     "DELETE FROM body_parts WHERE name = @name AND part = (SELECT max(part) FROM body_parts WHERE name = @name)",
   );
 
+  async function add(name: string, body: Buffer): Promise<void> {
+    const all = [...partsOf(body).entries()];
+    for (let from = 0; from < all.length; from += partsAtOnce) {
+      const some = all.slice(from, from + partsAtOnce);
+      await write(() => {
+        for (const [part, bytes] of some) insert.run(name, part, bytes);
+      });
+      // Left to SQLite it would come with some later commit, when there is far more to copy.
+      await read(() => connection.pragma("wal_checkpoint(PASSIVE)"));
+      await setImmediate();
+    }
+  }
+
+  async function remove(name: string): Promise<void> {
+    while ((await claim(() => removeOne.run({ name }).changes)) > 0);
+  }
+
   return {
-    async add(name, body) {
-      if (!isLargeBody(body)) return;
-      const all = [...partsOf(body).entries()];
-      for (let from = 0; from < all.length; from += partsAtOnce) {
-        const some = all.slice(from, from + partsAtOnce);
-        await write(() => {
-          for (const [part, bytes] of some) insert.run(name, part, bytes);
-        });
-        // Left to SQLite it would come with some later commit, when there is far more to copy.
-        await read(() => connection.pragma("wal_checkpoint(PASSIVE)"));
-        await setImmediate();
-      }
+    async around(name, body, work) {
+      await add(name, body);
+      const isNeeded = await work();
+      if (!isNeeded) await remove(name);
+      return isNeeded;
     },
     async load(name) {
       const all = await read(() => parts.all(name));
@@ -57,8 +70,6 @@ export function createLargeBodies({ connection, write, claim, read }: Database):
       }
       return body;
     },
-    async remove(name) {
-      while ((await claim(() => removeOne.run({ name }).changes)) > 0);
-    },
+    remove,
   };
 }

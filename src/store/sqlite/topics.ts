@@ -1,7 +1,7 @@
 import { HubError } from "../../errors.ts";
 import type { FetchClaim, FetchOutcome } from "../../model/topic.ts";
 import { toFetchClaim, toTopic, type TopicRow } from "../rows/topic-row.ts";
-import { bodyNameOf } from "../rows/body-parts.ts";
+import { bodyNameOf, isLargeBody } from "../rows/body-parts.ts";
 import type { TopicStore } from "../topic-store.ts";
 import { createClaimDue } from "./claim-due.ts";
 import type { Database } from "./database.ts";
@@ -43,12 +43,10 @@ export function createTopics(db: Database): TopicStore {
     ping: (urls, minIntervalMs, now) =>
       write(() => urls.filter((url) => ping.get({ url, minIntervalMs, now: now.getTime() }) !== undefined)),
     claimFetches,
-    async settleFetch(fetch, outcome, minIntervalMs, now) {
-      if (outcome.kind !== "changed") return write(() => settle(fetch, outcome, minIntervalMs, now));
-      await largeBodies.add(bodyNameOf(fetch), outcome.content.body);
-      const isKept = await write(() => settle(fetch, outcome, minIntervalMs, now));
-      if (!isKept) await largeBodies.remove(bodyNameOf(fetch));
-      return isKept;
+    settleFetch(fetch, outcome, minIntervalMs, now) {
+      const settleAlone = () => write(() => settle(fetch, outcome, minIntervalMs, now));
+      if (outcome.kind !== "changed" || !isLargeBody(outcome.content.body)) return settleAlone();
+      return largeBodies.around(bodyNameOf(fetch), outcome.content.body, settleAlone);
     },
     release: ({ topicId, token }) =>
       claim(() => {
