@@ -5,6 +5,7 @@ import { loadConfig } from "../../src/config.ts";
 import { createHub, type Hub } from "../../src/hub.ts";
 import type { FanOutProgress } from "../../src/store/fan-out-store.ts";
 import { answerCalls } from "./calls.ts";
+import { watchStalls } from "./stalls.ts";
 import { createMeter, type Use } from "./meter.ts";
 import { createStoreProbe, type StoreUse } from "./store-probe.ts";
 
@@ -13,18 +14,25 @@ export type HubOptions = {
   readonly manual?: boolean;
   /** Counts and times what is asked of the database, which costs a little. */
   readonly probe?: boolean;
+  /** How many requests may wait to be verified. Absent: any number. */
+  readonly mostPending?: number;
 };
 
 /** What the hub's process has used since the measurement began. */
 export type Usage = Use & {
   readonly loopDelayP99Ms: number;
   readonly loopDelayMaxMs: number;
+  /** The longest, less what others had the processor of it. */
+  readonly loopStallMs: number;
+  /** Most memory resident since its start, in MB of a million bytes. */
+  readonly mostMb: number;
   /** Absent without the probe. */
   readonly store: StoreUse | undefined;
 };
 
 const usualResolutionMs = 10;
 const meter = createMeter();
+const stalls = watchStalls();
 let hub: Hub | undefined;
 let probe: ReturnType<typeof createStoreProbe> | undefined;
 let resolutionMs = usualResolutionMs;
@@ -34,7 +42,10 @@ const calls = {
   /** Runs a hub with these CARILLON_* settings, and resolves to where it listens. */
   async start({ settings, options }: { readonly settings: Record<string, string>; readonly options: HubOptions }) {
     if (options.probe) probe = createStoreProbe();
-    hub = createHub(loadConfig(settings, []), { manual: options.manual === true, mostPending: Infinity });
+    hub = createHub(loadConfig(settings, []), {
+      manual: options.manual === true,
+      mostPending: options.mostPending ?? Infinity,
+    });
     await hub.start();
     return `http://127.0.0.1:${hub.listening.port}/`;
   },
@@ -45,6 +56,7 @@ const calls = {
     delays?.disable();
     delays = monitorEventLoopDelay({ resolution: resolutionMs });
     meter.begin();
+    stalls.begin();
     await setTimeout(2 * resolutionMs); // what came before this would count as a delay
     delays.enable();
     probe?.reset();
@@ -53,7 +65,8 @@ const calls = {
   usage(): Usage {
     const delayMs = (nanoseconds = 0) => Math.max(0, nanoseconds / 1e6 - resolutionMs);
     const loop = { loopDelayP99Ms: delayMs(delays?.percentile(99)), loopDelayMaxMs: delayMs(delays?.max) };
-    return { ...meter.read(), ...loop, store: probe?.read() };
+    const own = { loopStallMs: stalls.longestMs(), mostMb: (process.resourceUsage().maxRSS * 1024) / 1e6 };
+    return { ...meter.read(), ...loop, ...own, store: probe?.read() };
   },
 
   /** Resolves when the newest publication of a topic is with everybody, or has left them behind. */

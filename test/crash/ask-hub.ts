@@ -13,6 +13,8 @@ export type Scene = {
   readonly machine: Machine;
   readonly peers: Peers;
   readonly trigger: Trigger;
+  /** The hub may say 503 just now. Absent: never. */
+  readonly mayRefuse?: () => boolean;
 };
 
 const anyTerms: Terms = { secret: undefined, signatureMethod: "sha256", leaseSeconds: 100_000 };
@@ -81,7 +83,7 @@ async function subscribe(scene: Scene, pair: Pair, terms: Terms | undefined): Pr
 }
 
 async function post(
-  { ledger, machine, trigger }: Scene,
+  { ledger, machine, trigger, mayRefuse = () => false }: Scene,
   kind: "publish" | "subscribe",
   form: Readonly<Record<string, string>>,
   acknowledge: () => void,
@@ -97,7 +99,8 @@ async function post(
     return false;
   }
   if (answer.status !== (kind === "publish" ? 204 : 202)) {
-    if (!machine.isDown) ledger.blame(`${form["hub.mode"]} was answered ${answer.status}: ${answer.body}`);
+    if (!machine.isDown && !(answer.status === 503 && mayRefuse()))
+      ledger.blame(`${form["hub.mode"]} was answered ${answer.status}: ${answer.body}`);
     return false;
   }
   ledger.figures.acknowledged += 1;

@@ -46,6 +46,10 @@ export class Machine implements AsyncDisposable {
     return this.#isDown;
   }
 
+  get pid(): number {
+    return this.#running.pid;
+  }
+
   get url(): string {
     return `http://127.0.0.1:${this.#running.port}/`;
   }

@@ -17,6 +17,8 @@ export type Peers = AsyncDisposable & {
   callback(): string;
   /** Answers what is held. */
   release(): void;
+  /** Some of the subscribers cannot be reached until what this resolves to is called. */
+  shutDown(): Promise<() => Promise<void>>;
 };
 
 export type PeersDeps = { readonly ledger: Ledger; readonly trigger: Trigger; readonly seed: number };
@@ -39,16 +41,26 @@ export async function openPeers(topicCount: number, deps: PeersDeps): Promise<Pe
   const subscribers = await Promise.all(
     Array.from({ length: origins }, () => listen((request, response) => takeRequest(deps, held, request, response))),
   );
+  const places = subscribers.map(originOf);
   let callbacks = 0;
   return {
     topics: topics.slice(0, topicCount),
     stranger,
     callback() {
       callbacks += 1;
-      const server = subscribers[callbacks % origins];
-      return `${server === undefined ? "" : originOf(server)}/callback/${callbacks}`;
+      return `${places[callbacks % origins]}/callback/${callbacks}`;
     },
     release: () => held.release(),
+    async shutDown() {
+      const [server] = subscribers;
+      if (server === undefined) throw new Error("there are no subscribers");
+      const { port } = new URL(originOf(server));
+      await close(server);
+      return async () => {
+        server.listen({ host: "127.0.0.1", port: Number(port), backlog: 4096 });
+        await once(server, "listening");
+      };
+    },
     async [Symbol.asyncDispose]() {
       held.release();
       await Promise.all([publisher, ...subscribers].map(close));

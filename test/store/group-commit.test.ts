@@ -23,6 +23,16 @@ describe("SQLite: writes of one turn", () => {
     expect(seen).toEqual(all.map(() => 64));
   });
 
+  test("of which there are very many share a commit for each 500, and others get a turn in between", async () => {
+    await using opened = await open();
+    const { insert, commits } = opened;
+    let turns = 0;
+    const turn = setInterval(() => (turns += 1), 0);
+    await Promise.all(Array.from({ length: 1200 }, (_, i) => insert(i)));
+    clearInterval(turn);
+    expect([commits(), turns > 0, idsIn(opened).length]).toEqual([3, true, 1200]);
+  });
+
   test("that wait for one another take one commit each", async () => {
     await using opened = await open();
     for (let i = 0; i < 3; i += 1) {

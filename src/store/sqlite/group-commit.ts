@@ -21,6 +21,9 @@ export type GroupCommit = Pick<Database, "write" | "claim" | "claimUntil" | "rea
 /** FULL: it survives the loss of power, not only of the process. */
 type Synchronous = "FULL" | "NORMAL";
 
+/** What one commit takes: beyond it others get a turn in between. Thousands that come at once would else hold up everything. */
+const mostJobs = 500;
+
 /**
  * Gathers the writes of one turn of the event loop into one commit, so that a flush to disk serves them all. Once the file has
  * turned out to be damaged nothing is written to it any more, and all that is asked rejects with `store_unavailable`.
@@ -28,12 +31,12 @@ type Synchronous = "FULL" | "NORMAL";
 export function createGroupCommit(connection: SqliteDatabase.Database, quotas: Counts): GroupCommit {
   const runAll = createRunAll(connection, quotas);
   const setSynchronous = createSetSynchronous(connection);
-  let waiting: Job[] = [];
+  const waiting: Job[] = [];
   const damage = watchForDamage();
 
   function commit(): void {
-    const jobs = waiting;
-    waiting = [];
+    const jobs = waiting.splice(0, mostJobs);
+    if (waiting.length > 0) setImmediate(commit);
     try {
       damage.assertNone();
       setSynchronous(jobs.some((job) => job.synchronous === "FULL") ? "FULL" : "NORMAL");
