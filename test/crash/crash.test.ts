@@ -6,7 +6,7 @@ import { play } from "./play.ts";
 import { openPostgresDatabase } from "./postgres-database.ts";
 import { openSqliteFile } from "./sqlite-file.ts";
 
-// A hundred rounds of each: npm run test:crash. With these seeds the two have twelve of the thirteen moments between them.
+// A hundred rounds of each: npm run test:crash.
 
 const tell = () => undefined;
 const seeds = { sqlite: 5, postgres: 722 };
@@ -16,10 +16,10 @@ test(
   { timeout: 180_000 },
   async () => {
     await using database = await openSqliteFile(createRandom(seeds.sqlite));
-    const outcome = await play({ tell, seed: seeds.sqlite, database, threads: 2, rounds: 11 });
+    const outcome = await play({ tell, seed: seeds.sqlite, database, threads: 2, rounds: 6 });
 
     expect(outcome.faults).toEqual([]);
-    expect(outcome.figures.kills).toBeGreaterThanOrEqual(9);
+    expect(outcome.figures.kills).toBeGreaterThanOrEqual(5);
   },
 );
 
@@ -29,9 +29,9 @@ test(
   async () => {
     await using server = await openTestDatabase();
     await using database = await openPostgresDatabase(server.url);
-    const outcome = await play({ tell, seed: seeds.postgres, database, threads: 0, rounds: 3 });
+    const outcome = await play({ tell, seed: seeds.postgres, database, threads: 0, rounds: 2 });
 
     expect(outcome.faults).toEqual([]);
-    expect(outcome.figures.kills).toBeGreaterThanOrEqual(3);
+    expect(outcome.figures.kills).toBeGreaterThanOrEqual(2);
   },
 );
