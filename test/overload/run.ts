@@ -4,6 +4,9 @@ import { parseArgs } from "node:util";
 import type { Answers } from "./load.ts";
 import { overload } from "./overload.ts";
 
+// Called off: the hub goes by its exit handler.
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));
+
 const { values } = parseArgs({ options: { seconds: { type: "string", default: "60" } } });
 const seconds = Number(values.seconds);
 if (!(seconds > 0 && seconds <= 3600)) {

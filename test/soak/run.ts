@@ -15,6 +15,9 @@ const usage = `npm run soak -- [--minutes N] [--seed S] [--threads N]
 const steepest = 1;
 const longEnough = 30;
 
+// Called off: the hub goes by its exit handler.
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));
+
 const option = { type: "string" } as const;
 const given = parse(process.argv.slice(2));
 if (typeof given === "string") {
