@@ -89,7 +89,8 @@ async function startHub(url: string) {
 /** How many wait for the lock that we hold. */
 async function waitingFor(connection: pg.Client): Promise<number> {
   const { rows } = await connection.query<{ readonly count: number }>(
-    "SELECT count(*)::int AS count FROM pg_locks WHERE locktype = 'advisory' AND NOT granted",
+    `SELECT count(*)::int AS count FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+      WHERE d.datname = current_database() AND locktype = 'advisory' AND NOT granted`,
   );
   return rows[0]?.count ?? 0;
 }
