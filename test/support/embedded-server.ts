@@ -22,9 +22,12 @@ export type EmbeddedServer = AsyncDisposable & {
   restart(meanwhile?: () => Promise<void>): Promise<void>;
 };
 
-/** Starts one with these settings besides its defaults. */
-export async function startServer(settings: Readonly<Record<string, string>>): Promise<EmbeddedServer> {
-  const folder = await mkdtemp(join(tmpdir(), "carillon-postgres-"));
+/** Starts one with these settings besides its defaults. Its folder is made in `place`. */
+export async function startServer(
+  settings: Readonly<Record<string, string>>,
+  place = tmpdir(),
+): Promise<EmbeddedServer> {
+  const folder = await mkdtemp(join(place, "carillon-postgres-"));
   const port = await findPort();
   const databaseDir = join(folder, "data");
   const own = { ...settings, unix_socket_directories: "", listen_addresses: "127.0.0.1" };

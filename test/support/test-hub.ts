@@ -50,8 +50,6 @@ const endLeases = ["topics", "intents", "chunks", "behind"]
   .map((table) => `UPDATE ${table} SET lease_until = '-infinity' WHERE lease_until IS NOT NULL`)
   .join(";");
 
-const isOnPostgres = env["CARILLON_TEST_STORE"] === "postgres";
-
 /** What every hub under test seals secrets with, unless it is told otherwise. */
 export const testSecretKey = "5e".repeat(32);
 
@@ -69,7 +67,8 @@ export async function openTestHub(options: TestHubOptions = {}): Promise<TestHub
     ...(log === undefined ? {} : { log }),
   };
   const file = join(folder, "carillon.db");
-  const own = options.database === undefined && isOnPostgres ? await openTestDatabase() : undefined;
+  const own =
+    options.database === undefined && env["CARILLON_TEST_STORE"] === "postgres" ? await openTestDatabase() : undefined;
   const url = (options.database ?? own)?.url ?? `file:${file}`;
   const configOf = (more?: TestHubOptions["settings"]) =>
     loadConfig(environment(url, { ...options.settings, ...more }), []);
