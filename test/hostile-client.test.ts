@@ -27,7 +27,7 @@ async function openHub(stack: AsyncDisposableStack): Promise<HubProcess> {
   const folder = await mkdtemp(join(tmpdir(), "carillon-hostile-"));
   stack.defer(() => rm(folder, { recursive: true }));
   const limits = { REQUESTS_PER_MINUTE: "600", VERIFICATIONS_PER_MINUTE: "1", LOG_LEVEL: "error" };
-  const hub = await startHubProcess({ ...limits, DATABASE_URL: `file:${join(folder, "c.db")}` }, { isBuilt: true });
+  const hub = await startHubProcess({ ...limits, DATABASE_URL: `file:${join(folder, "c.db")}` });
   stack.defer(async () => {
     await hub.end("SIGTERM");
   });

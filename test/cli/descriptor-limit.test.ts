@@ -12,7 +12,6 @@ async function warningsWith(openFiles: number, maxInFlight: string, threads: str
   onTestFinished(() => rm(folder, { recursive: true }));
   const flags = ["--port=0", `--database-url=file:${join(folder, "hub.db")}`, "--log-level=warn"];
   await using program = startProgram(
-    "src/main.ts",
     ["serve", ...flags],
     { CARILLON_MAX_IN_FLIGHT: maxInFlight, CARILLON_DELIVERY_THREADS: threads },
     openFiles,

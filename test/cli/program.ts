@@ -17,18 +17,17 @@ export type Program = AsyncDisposable & {
 };
 
 /**
- * Runs a program of this repository with this Node. No setting comes from the environment of the tests. `openFiles`: how many it
+ * Runs the built `carillon` with this Node. No setting comes from the environment of the tests. `openFiles`: how many it
  * may have open; absent: as many as the tests.
  */
 export function startProgram(
-  file: "src/main.ts" | "dist/main.js",
   words: readonly string[],
   env: Readonly<Record<string, string>> = {},
   openFiles?: number,
 ): Program {
   const path = { PATH: process.env["PATH"] ?? "" };
   const limited = `${openFiles === undefined ? "" : `ulimit -n ${openFiles} && `}exec "$0" "$@"`;
-  const child = spawn("sh", ["-c", limited, process.execPath, file, ...words], {
+  const child = spawn("sh", ["-c", limited, process.execPath, "dist/main.js", ...words], {
     cwd: root,
     env: { ...path, ...env },
     stdio: "pipe",

@@ -36,7 +36,7 @@ async function serve(env: Readonly<Record<string, string>>): Promise<Program> {
   await writeFile(certificate, testCertificate);
   const flags = ["--port=0", `--database-url=file:${join(folder, "hub.db")}`, "--fetch-min-interval-seconds=0"];
   const given = env["NODE_EXTRA_CA_CERTS"] === undefined ? {} : { NODE_EXTRA_CA_CERTS: certificate };
-  return startProgram("src/main.ts", ["serve", ...flags], { ...env, ...given });
+  return startProgram(["serve", ...flags], { ...env, ...given });
 }
 
 async function post(program: Program, form: Readonly<Record<string, string>>): Promise<number> {

@@ -16,7 +16,7 @@ const [former, key] = ["0f".repeat(32), "1e".repeat(32)];
 const [id = ""] = createSecrets([createSecretKey(key, "hex")]).ids;
 
 function run({ url }: Pick<Place, "url">, words: readonly string[], keys: string) {
-  return startProgram("src/main.ts", words, { CARILLON_DATABASE_URL: url, CARILLON_SECRET_KEY: keys });
+  return startProgram(words, { CARILLON_DATABASE_URL: url, CARILLON_SECRET_KEY: keys });
 }
 
 /** As many subscriptions as several batches are, with secrets that are kept plain. */
@@ -104,7 +104,7 @@ test("no key is ever printed: not by config, a refused start, or a mistyped comm
     run(nowhere, ["serve", "--secret-key", key.slice(1), former], ""),
     run(nowhere, ["serve", `--secret-keys=${key}`], ""),
     run(nowhere, ["serve", `--secret-key-file=${keys}`], ""),
-    startProgram("src/main.ts", ["serve"], { CARILLON_SECRET_KEYS: keys, CARILLON_PORT: "x" }),
+    startProgram(["serve"], { CARILLON_SECRET_KEYS: keys, CARILLON_PORT: "x" }),
   ];
   for (const program of programs) stack.use(program);
   const said = await Promise.all(

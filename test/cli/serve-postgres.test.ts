@@ -7,7 +7,7 @@ test("the built program runs on PostgreSQL, tells no password, and ends by SIGTE
   await using database = await openTestDatabase();
   const { password } = new URL(database.url);
   const env = { CARILLON_DATABASE_URL: database.url, CARILLON_PORT: "0" };
-  await using program = startProgram("dist/main.js", ["serve"], env);
+  await using program = startProgram(["serve"], env);
   const data = await program.line(/^data /);
   expect(data).toContain(database.url.replace(`:${password}@`, ":***@"));
   expect(data).not.toContain("new");
@@ -25,7 +25,7 @@ test.each([
 ])("CARILLON_MIGRATE=false refuses to start on pending migrations ($kind), and says so", async ({ open }) => {
   await using database = await open();
   const env = { CARILLON_DATABASE_URL: database.url, CARILLON_PORT: "0", CARILLON_MIGRATE: "false" };
-  await using program = startProgram("dist/main.js", ["serve"], env);
+  await using program = startProgram(["serve"], env);
   const { code, complaint } = await program.ended;
   expect(complaint).toMatch(/lacks \d+ migrations: a hub with CARILLON_MIGRATE=true applies them\n$/);
   expect(code).toBe(1);
@@ -33,7 +33,7 @@ test.each([
 
 test("a server that is not there ends it with 1 and one sentence without the password", async () => {
   const env = { CARILLON_DATABASE_URL: "postgres://hub:hidden@127.0.0.1:1/hub" };
-  await using program = startProgram("dist/main.js", ["serve"], env);
+  await using program = startProgram(["serve"], env);
   const { code, complaint } = await program.ended;
   expect(complaint).toMatch(/^carillon: the database cannot be used: .*ECONNREFUSED.*\n$/);
   expect(complaint).not.toContain("hidden");

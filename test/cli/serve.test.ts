@@ -17,13 +17,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 function serve(database: string, ...flags: readonly string[]) {
-  return startProgram("dist/main.js", [
-    "serve",
-    "--port=0",
-    "--database-url",
-    `file:${join(folder, database)}`,
-    ...flags,
-  ]);
+  return startProgram(["serve", "--port=0", "--database-url", `file:${join(folder, database)}`, ...flags]);
 }
 
 test("the built program says where it is and what to do next, answers, and ends by SIGTERM with 0", async () => {
@@ -61,7 +55,7 @@ test("a second start keeps the database; opened networks are a warning; SIGINT e
 
 test("wrong settings are all told at once, with the nearest name, and end it with 2", async () => {
   const env = { CARILLON_LEASE_MAX_SECOND: "5", CARILLON_PORT: "eighty", CARILLON_TEST_ANYTHING: "1" };
-  await using program = startProgram("dist/main.js", ["serve", "--topic-polici", "open", "--database-url=pg://x"], env);
+  await using program = startProgram(["serve", "--topic-polici", "open", "--database-url=pg://x"], env);
   const { code, complaint } = await program.ended;
 
   expect(code).toBe(2);
@@ -73,7 +67,7 @@ test("wrong settings are all told at once, with the nearest name, and end it wit
 });
 
 test("an unknown command names the nearest one and ends it with 2", async () => {
-  await using program = startProgram("dist/main.js", ["sevre"]);
+  await using program = startProgram(["sevre"]);
   expect(await program.ended).toEqual({
     code: 2,
     complaint: "carillon: sevre is not a command: did you mean serve? See --help\n",
@@ -85,7 +79,7 @@ test("a port in use is one sentence that names the setting, and exit code 1", as
   await once(other, "listening");
   const { port } = other.address() as AddressInfo;
   const flags = [`--port=${port}`, `--database-url=file:${join(folder, "taken.db")}`];
-  await using program = startProgram("dist/main.js", ["serve", ...flags]);
+  await using program = startProgram(["serve", ...flags]);
   const { code, complaint } = await program.ended;
   other.close();
 
@@ -101,9 +95,9 @@ test("a database that cannot be opened is one sentence, and exit code 1", async 
 });
 
 test("--help lists commands and settings, --version the version, config where each value comes from", async () => {
-  await using help = startProgram("dist/main.js", ["--help"]);
-  await using version = startProgram("dist/main.js", ["--version"]);
-  await using config = startProgram("dist/main.js", ["config", "--port=1"], { CARILLON_HOST: "::1" });
+  await using help = startProgram(["--help"]);
+  await using version = startProgram(["--version"]);
+  await using config = startProgram(["config", "--port=1"], { CARILLON_HOST: "::1" });
   const codes = await Promise.all([help, version, config].map(async (program) => (await program.ended).code));
 
   expect(codes).toEqual([0, 0, 0]);

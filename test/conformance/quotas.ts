@@ -171,7 +171,7 @@ export function describeQuotas(open: OpenStore): void {
         const all = pending.reduce((sum, [, quota]) => sum + quota.pending, 0);
         expect(await opened.store.intents.countPending()).toBe(all);
       });
-      await fc.assert(walk, { seed: 20_260_101, numRuns: 25 });
+      await fc.assert(walk, { seed: 20_260_101, numRuns: 12 });
     });
 
     test("are made when the store is opened where there are none", async () => {

@@ -10,11 +10,11 @@ const seed = 20_260_101;
 export function describeRandomWalk(open: OpenStore, share = 1): void {
   describe("engine-protocol 4: whatever happens, in whatever order, the invariants hold", () => {
     const walks = [
-      { policy: "latest", bystanders: 1, numRuns: 50, changes: false },
-      { policy: "every", bystanders: 1, numRuns: 50, changes: false },
-      { policy: "every", bystanders: 1, numRuns: 40, changes: true },
-      { policy: "latest", bystanders: 1100, numRuns: 5, changes: false },
-      { policy: "every", bystanders: 1100, numRuns: 5, changes: false },
+      { policy: "latest", bystanders: 1, numRuns: 30, changes: false },
+      { policy: "every", bystanders: 1, numRuns: 30, changes: false },
+      { policy: "every", bystanders: 1, numRuns: 25, changes: true },
+      { policy: "latest", bystanders: 1100, numRuns: 3, changes: false },
+      { policy: "every", bystanders: 1100, numRuns: 3, changes: false },
     ] as const;
 
     test.each(walks)(

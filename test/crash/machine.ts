@@ -113,7 +113,7 @@ export class Machine implements AsyncDisposable {
 
   #spawn(): StartingHub {
     const own = { DATABASE_URL: this.#database.url, DELIVERY_THREADS: String(this.#threads) };
-    return spawnHubProcess({ ...settings, ...own }, { isBuilt: true });
+    return spawnHubProcess({ ...settings, ...own });
   }
 
   #note(): void {

@@ -29,7 +29,7 @@ test("promises A and B: on SQLite what was answered 2xx is on disk by then, from
   await using publisher = await openPublisher();
   publisher.serve("/feed", { body: "content" });
   const [topic, callback] = [publisher.topic("/feed"), subscriber.callback("/first")];
-  const start = () => startHubProcess({ ...waiting, DATABASE_URL: database.url }, { isBuilt: true });
+  const start = () => startHubProcess({ ...waiting, DATABASE_URL: database.url });
 
   await using first = await start();
   await post(first, toSubscribe(topic, callback));

@@ -120,7 +120,7 @@ function count({ posts }: Crowd, excused: ReadonlySet<Post>) {
 
 function startHub(database: Database, threads: number): Promise<HubProcess> {
   const settings = { DATABASE_URL: database.url, DELIVERY_THREADS: String(threads), LOG_LEVEL: "silent" };
-  return startHubProcess(settings, { isBuilt: true });
+  return startHubProcess(settings);
 }
 
 type Opened = {

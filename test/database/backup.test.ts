@@ -23,7 +23,7 @@ async function openPlace() {
     openHub: (running = false) => openTestHub({ database: { url: `file:${file}` }, running }),
     command: (...words: readonly string[]) => runCommand(words, settings),
     start: (...words: readonly string[]) =>
-      startProgram("dist/main.js", words, {
+      startProgram(words, {
         CARILLON_DATABASE_URL: `file:${file}`,
         CARILLON_SECRET_KEY: testSecretKey,
       }),

@@ -137,7 +137,7 @@ async function recoverFrom(
   await using subscriber = await openHoldingSubscriber();
   const logged: string[] = [];
   const settings = { DATABASE_URL: `file:${file}`, FETCH_MIN_INTERVAL_SECONDS: "0", DELIVERY_THREADS: "0" };
-  await using hub = await startHubProcess(settings, { isBuilt: true, onLog: (line) => logged.push(line) });
+  await using hub = await startHubProcess(settings, { onLog: (line) => logged.push(line) });
   const feed = publisher.topic("/feed");
   const post = async (form: Readonly<Record<string, string>>) =>
     (await fetch(hub.url, { method: "POST", body: new URLSearchParams(form) })).status;

@@ -36,7 +36,6 @@ test("promise F: while another process holds the database 503 and never a 2xx, /
   const hub = await startHubProcess(
     { DATABASE_URL: `file:${file}`, FETCH_MIN_INTERVAL_SECONDS: "0" },
     {
-      isBuilt: true,
       onLog: (line) => logged.push(line),
     },
   );
@@ -85,10 +84,7 @@ test("a start waits for a database that another process holds, 5 s and no longer
   await rm(`${file}-lock`);
   const logged: string[] = [];
   const from = performance.now();
-  const starting = startHubProcess(
-    { DATABASE_URL: `file:${file}` },
-    { isBuilt: true, onLog: (line) => logged.push(line) },
-  ).then(
+  const starting = startHubProcess({ DATABASE_URL: `file:${file}` }, { onLog: (line) => logged.push(line) }).then(
     (hub) => ({ hub, ms: performance.now() - from }),
     () => ({ hub: undefined, ms: performance.now() - from }),
   );

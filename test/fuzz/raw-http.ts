@@ -43,7 +43,7 @@ export const rawHttp: Target = {
   async open() {
     const folder = await mkdtemp(join(tmpdir(), "carillon-fuzz-"));
     const settings = { DATABASE_URL: `file:${join(folder, "carillon.db")}`, LOG_LEVEL: "silent" };
-    const hub = await startHubProcess(settings, { isBuilt: true });
+    const hub = await startHubProcess(settings);
     const vitals = await watchVitals(hub);
     const property = fc.asyncProperty(mutations(corpus, pieces), fc.nat(), (text, seed) => check(hub, text, seed));
     return {

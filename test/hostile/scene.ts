@@ -29,10 +29,7 @@ export async function openScene(): Promise<Scene> {
   const folder = await mkdtemp(join(tmpdir(), "carillon-hostile-"));
   const log = createLog();
   const database = `file:${join(folder, "carillon.db")}`;
-  const hub = await startHubProcess(
-    { ...settings, DATABASE_URL: database },
-    { isBuilt: true, onLog: (line) => log.take(line) },
-  );
+  const hub = await startHubProcess({ ...settings, DATABASE_URL: database }, { onLog: (line) => log.take(line) });
   return {
     hub,
     told: log.told,

@@ -13,7 +13,7 @@ import * as sqliteSchema from "../../src/store/sqlite/schema.ts";
 import { columnsOf, tables } from "../../src/store/move/tables.ts";
 import { openTestDatabase } from "../support/test-database.ts";
 import { makeEmptyFile, makeEmptySchema, makeOddHub, openFolder, readFile } from "./odd-hub.ts";
-import { migrateStore } from "./program.ts";
+import { type Ended, migrateStore } from "./program.ts";
 
 /** It proves that a database takes writes. */
 const notMoved = ["pulse"];
@@ -52,20 +52,16 @@ test("whichever column of whichever table arrives changed in PostgreSQL, it is t
     `SELECT table_name AS "table", column_name AS "column", data_type AS type FROM information_schema.columns
       WHERE table_schema = 'public' AND table_name NOT IN ('migrations', 'pulse')`,
   );
-  for (const { table, column, type } of places.rows) {
-    const value = `NEW."${column}" := ${changedInPostgres(`NEW."${column}"`, type)}`;
-    await connection.query(`
-      CREATE FUNCTION spoil() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN ${value}; RETURN NEW; END$$;
-      CREATE TRIGGER spoil BEFORE INSERT ON ${table} FOR EACH ROW EXECUTE FUNCTION spoil()`);
-    const { code, complaint } = await migrateStore(`file:${from}`, database.url);
-    const refused = /violates (foreign key|unique) constraint/.test(complaint) && isKey(column);
-    expect({ table, column, code, told: refused ? "refused" : complaint }).toEqual({
-      table,
-      column,
-      code: 1,
-      told: refused ? "refused" : `carillon: nothing was moved: the copy differs in ${table}`,
-    });
-    await connection.query("DROP FUNCTION spoil CASCADE");
+  for (const together of atATime(places.rows)) {
+    for (const { table, column, type } of together) {
+      const value = `NEW."${column}" := ${changedInPostgres(`NEW."${column}"`, type)}`;
+      await connection.query(`
+        CREATE FUNCTION spoil_${table}() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN ${value}; RETURN NEW; END$$;
+        CREATE TRIGGER spoil BEFORE INSERT ON ${table} FOR EACH ROW EXECUTE FUNCTION spoil_${table}()`);
+    }
+    const ended = await migrateStore(`file:${from}`, database.url);
+    expect(toldOf(together, ended, /violates (foreign key|unique) constraint/)).toEqual(differing(together));
+    for (const { table } of together) await connection.query(`DROP FUNCTION spoil_${table} CASCADE`);
   }
   const left = await connection.query("SELECT 1 FROM topics UNION ALL SELECT 1 FROM attempts");
   expect(left.rows).toEqual([]);
@@ -84,19 +80,15 @@ test("whichever column of whichever table arrives changed in SQLite, it is told,
       WHERE m.type = 'table' AND m.name NOT LIKE '\\_\\_%' ESCAPE '\\' AND m.name NOT IN ('sqlite_sequence', 'pulse')`,
   );
   const all = places.all();
-  for (const { table, column, type } of all) {
-    const value = changedInSqlite(`"${column}"`, type);
-    file.exec(`CREATE TRIGGER spoil AFTER INSERT ON ${table} BEGIN
-      UPDATE ${table} SET "${column}" = ${value} WHERE rowid = NEW.rowid; END`);
-    const { code, complaint } = await migrateStore(`file:${from}`, `file:${to}`);
-    const refused = /constraint failed/.test(complaint) && isKey(column);
-    expect({ table, column, code, told: refused ? "refused" : complaint }).toEqual({
-      table,
-      column,
-      code: 1,
-      told: refused ? "refused" : `carillon: nothing was moved: the copy differs in ${table}`,
-    });
-    file.exec("DROP TRIGGER spoil");
+  for (const together of atATime(all)) {
+    for (const { table, column, type } of together) {
+      const value = changedInSqlite(`"${column}"`, type);
+      file.exec(`CREATE TRIGGER spoil_${table} AFTER INSERT ON ${table} BEGIN
+        UPDATE ${table} SET "${column}" = ${value} WHERE rowid = NEW.rowid; END`);
+    }
+    const ended = await migrateStore(`file:${from}`, `file:${to}`);
+    expect(toldOf(together, ended, /constraint failed/)).toEqual(differing(together));
+    for (const { table } of together) file.exec(`DROP TRIGGER spoil_${table}`);
   }
   file.close();
   expect(Object.values(readFile(to)).flat()).toEqual([]);
@@ -129,6 +121,34 @@ test("a row that does not arrive, one that arrives twice, and a count of ids tha
 });
 
 type Place = { readonly table: string; readonly column: string; readonly type: string };
+
+/** One of each table. Keys by themselves, for the database may refuse what becomes of them. */
+function* atATime(places: readonly Place[]): Generator<readonly Place[]> {
+  for (const key of places.filter(({ column }) => isKey(column))) yield [key];
+  const others = Map.groupBy(
+    places.filter(({ column }) => !isKey(column)),
+    ({ table }) => table,
+  );
+  for (let i = 0; ; i += 1) {
+    const together = [...others.values()].flatMap((ofTable) => ofTable.slice(i, i + 1));
+    if (together.length === 0) return;
+    yield together;
+  }
+}
+
+/** What is to be told of tables in which these columns arrive changed, in the order of the move. */
+function differing(together: readonly Place[]) {
+  const names = tables.map(({ name }) => name).filter((name) => together.some(({ table }) => table === name));
+  return { together, code: 1, told: `carillon: nothing was moved: the copy differs in ${names.join(", ")}` };
+}
+
+/** What was told. That the database `refused` a key is as good. */
+function toldOf(together: readonly Place[], { code, complaint }: Ended, refused: RegExp) {
+  const [{ column }] = together as [Place];
+  return isKey(column) && refused.test(complaint)
+    ? { ...differing(together), code }
+    : { together, code, told: complaint };
+}
 
 function isKey(column: string): boolean {
   return /^(id|topic_id|subscription_id|seq)$/.test(column);

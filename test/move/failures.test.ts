@@ -60,7 +60,7 @@ test.each([
     const { connection } = database;
     await onInsert(connection, "PERFORM pg_advisory_xact_lock(1)");
     await connection.query("SELECT pg_advisory_lock(1)");
-    await using program = startProgram("src/main.ts", ["migrate-store", `--from=file:${from}`, `--to=${database.url}`]);
+    await using program = startProgram(["migrate-store", `--from=file:${from}`, `--to=${database.url}`]);
     await until(async () => (await waitingFor(connection)) === 1);
 
     expect(await startHub(`file:${from}`)).toMatchObject({
@@ -82,7 +82,7 @@ test.each([
 );
 
 async function startHub(url: string) {
-  await using hub = startProgram("src/main.ts", ["serve", "--port=0"], { CARILLON_DATABASE_URL: url });
+  await using hub = startProgram(["serve", "--port=0"], { CARILLON_DATABASE_URL: url });
   return await hub.ended;
 }
 

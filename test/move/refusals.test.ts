@@ -115,8 +115,8 @@ test("it is refused while a hub runs on the source or on the target; it goes onc
   await using folder = await openFolder();
   await using database = await openTestDatabase();
   const file = `file:${join(folder.path, "hub.db")}`;
-  await using onFile = startProgram("src/main.ts", ["serve", "--port=0"], { CARILLON_DATABASE_URL: file });
-  await using onDatabase = startProgram("src/main.ts", ["serve", "--port=0"], { CARILLON_DATABASE_URL: database.url });
+  await using onFile = startProgram(["serve", "--port=0"], { CARILLON_DATABASE_URL: file });
+  await using onDatabase = startProgram(["serve", "--port=0"], { CARILLON_DATABASE_URL: database.url });
   await Promise.all([onFile.line(/^hub /), onDatabase.line(/^hub /)]);
   const elsewhere = `file:${join(folder.path, "elsewhere.db")}`;
   await makeEmptyFile(elsewhere.slice("file:".length));

@@ -1,6 +1,7 @@
 import process from "node:process";
 import { parseArgs } from "node:util";
 
+import { build } from "../bench/built-hub.ts";
 import { type Outcome, type Play, play } from "./play.ts";
 
 const usage = `npm run test:nodes -- [--subscribers N] [--versions N] [--nodes N] [--seed S] [--quick]
@@ -19,6 +20,7 @@ process.exitCode = await main(process.argv.slice(2));
 async function main(args: readonly string[]): Promise<number> {
   const given = parse(args);
   if (typeof given === "string") return say(`${given}\n\n${usage}`, 2);
+  await build();
   const startedMs = performance.now();
   const after = () => `${((performance.now() - startedMs) / 1000).toFixed(1)} s`;
   const outcome = await play({ ...given, tell: (what) => void say(`${after().padStart(8)}  ${what}\n`) });

@@ -24,10 +24,8 @@ export type HubProcess = AsyncDisposable & {
 const adminToken = { CARILLON_ADMIN_TOKEN: "t".repeat(32) };
 
 export type HubProcessOptions = {
-  /** Claims last only so long. Absent: the program is the one that an operator runs. */
+  /** Claims last only so long. Absent: the program is the one that an operator runs, as it is built. */
   readonly leaseMs?: number;
-  /** As it is built, which takes less memory than its sources do. */
-  readonly isBuilt?: boolean;
   /** Gets what it tells its operator, line by line. Absent: it is seen among the tests' own. */
   readonly onLog?: (line: string) => void;
 };
@@ -49,10 +47,9 @@ export function startHubProcess(
 /** The same for whoever does not wait until it is up. */
 export function spawnHubProcess(
   settings: Readonly<Record<string, string>>,
-  { leaseMs, isBuilt = false, onLog }: HubProcessOptions = {},
+  { leaseMs, onLog }: HubProcessOptions = {},
 ): StartingHub {
-  const operators = isBuilt ? asStarted : ["src/main.ts", "serve"];
-  const program = leaseMs === undefined ? operators : ["test/support/hub-program.ts", `${leaseMs}`];
+  const program = leaseMs === undefined ? asStarted : ["test/support/hub-program.ts", `${leaseMs}`];
   const given = Object.fromEntries(Object.entries(settings).map(([name, value]) => [`CARILLON_${name}`, value]));
   const child = spawn(process.execPath, program, {
     env: {
