@@ -156,13 +156,13 @@ function readReference(reference: string): { readonly file: string; readonly tit
 }
 
 /**
- * Titles given as string literals to `test(…)` or `test.each(…)(…)` at the top level of a file, so of none that is skipped
+ * Titles given as string literals to `test(…)`, `test.concurrent(…)` or `test.each(…)(…)` at the top level of a file, so of none that is skipped
  * or commented out. The formatter sees to it that only a statement's first line begins with a letter. No file, no titles.
  */
 function titlesIn(file: string): readonly string[] {
   if (!existsSync(file)) return [];
   const statements = readFileSync(file, "utf8").split(/\n(?=\w)/);
-  const call = /^test(?:\.each\b[^]*?\))?\(\s*("(?:[^"\\]|\\.)+"|'(?:[^'\\]|\\.)+'),/;
+  const call = /^test(?:\.concurrent)?(?:\.each\b[^]*?\))?\(\s*("(?:[^"\\]|\\.)+"|'(?:[^'\\]|\\.)+'),/;
   return statements.flatMap((statement) => {
     const literal = call.exec(statement)?.[1];
     return literal === undefined ? [] : [literal.slice(1, -1).replaceAll(/\\(.)/g, "$1")];

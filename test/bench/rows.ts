@@ -1,6 +1,7 @@
 import type { Row } from "./row.ts";
 import { backlog } from "./rows/backlog.ts";
 import { bigBody } from "./rows/big-body.ts";
+import { catalogue } from "./rows/catalogue.ts";
 import { deadBacklog } from "./rows/dead-backlog.ts";
 import { deadHosts } from "./rows/dead-hosts.ts";
 import { fanOutCold, fanOutTls, fanOutWarm } from "./rows/fan-out.ts";
@@ -34,6 +35,7 @@ export const rows: readonly Row[] = [
   deadHosts,
   hostileHosts,
   hostileClient,
+  catalogue,
   manyOrigins,
   oneOrigin,
   deadBacklog,
