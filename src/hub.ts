@@ -203,7 +203,7 @@ async function openOwnStore(
 ): Promise<Store> {
   const leaseTime = (now: Date) => clock.leaseTime(now);
   const onBackup = (copy: string) =>
-    log.warn({ copy }, "the database was copied before it is migrated; the copy is yours to remove");
+    log.warn({ copy }, "the database was copied before it was migrated; the copy is yours to remove");
   const store = stack.use(await openStore(config, { leaseMs, leaseTime, onBackup }));
   clock.resume(await store.gaps.lastSeen(), await store.gaps.list());
   return store;

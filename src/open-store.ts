@@ -14,7 +14,7 @@ export type OpenStoreOptions = {
   readonly leaseMs?: number | undefined;
   /** By what time subscriptions' leases are judged at some time. Absent: by that time. */
   readonly leaseTime?: (now: Date) => Date;
-  /** Called with the name of the copy when a file was copied before it is migrated. */
+  /** Called when a file was migrated, with the name of the copy that was made of it before. */
   readonly onBackup?: (copy: string) => void;
 };
 

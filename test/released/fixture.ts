@@ -68,6 +68,16 @@ async function copyMigrations(version: string, kind: StoreKind, to: string): Pro
   return to;
 }
 
+/** One migration more, as a version to come may have it. */
+export function addMigration(folder: string, sql: string): void {
+  writeFileSync(join(folder, "0001_more.sql"), sql);
+  const { entries, ...rest } = JSON.parse(readFileSync(join(folder, "meta/_journal.json"), "utf8")) as {
+    readonly entries: readonly { readonly when: number }[];
+  };
+  const next = { ...entries.at(-1), idx: entries.length, tag: "0001_more", when: (entries.at(-1)?.when ?? 0) + 1 };
+  writeFileSync(join(folder, "meta/_journal.json"), JSON.stringify({ ...rest, entries: [...entries, next] }));
+}
+
 function readJournal(folder: string): Journal {
   return JSON.parse(readFileSync(join(folder, "meta/_journal.json"), "utf8")) as Journal;
 }

@@ -1,4 +1,4 @@
-import { cp, readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { cp, readdir, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { expect, test } from "vitest";
@@ -60,11 +60,7 @@ test("a file that holds something is copied before it is migrated, which is told
   const older = fixture.foldersOf("sqlite");
   await fixture.makeReleasedFile(version, file, {});
   await cp(older, newer, { recursive: true });
-  await writeFile(join(newer, "0001_more.sql"), "ALTER TABLE topics ADD more text;");
-  const journal = join(newer, "meta/_journal.json");
-  const { entries, ...rest } = JSON.parse(await readFile(journal, "utf8")) as { readonly entries: { when: number }[] };
-  const next = { ...entries.at(-1), idx: entries.length, tag: "0001_more", when: (entries.at(-1)?.when ?? 0) + 1 };
-  await writeFile(journal, JSON.stringify({ ...rest, entries: [...entries, next] }));
+  fixture.addMigration(newer, "ALTER TABLE topics ADD more text;");
 
   const copies: string[] = [];
   const onBackup = (copy: string) => void copies.push(copy);
@@ -83,4 +79,16 @@ test("a file that holds something is copied before it is migrated, which is told
   expect((await readdir(folder.path)).filter((name) => name.includes("partial"))).toEqual([]);
   await using store = open(copy, older);
   expect(await store.figures()).toMatchObject({ topics: 2, subscriptions: 3, pending: 2 });
+});
+
+test("a file whose migration fails is as it was, and no copy is left, however often that is tried", async () => {
+  await using folder = await openFolder();
+  const [file, newer] = [join(folder.path, "hub.db"), join(folder.path, "newer")];
+  await fixture.makeReleasedFile(version, file, {});
+  await cp(fixture.foldersOf("sqlite"), newer, { recursive: true });
+  fixture.addMigration(newer, "ALTER TABLE topics ADD more text;--> statement-breakpoint\nDROP TABLE nowhere;");
+  const names = await readdir(folder.path);
+  for (let i = 0; i < 2; i += 1) expect(() => openSqliteStore(file, newer)).toThrow(/no such table: nowhere/);
+  expect((await readdir(folder.path)).toSorted()).toEqual(names.toSorted());
+  await openSqliteStore(file, fixture.foldersOf("sqlite"))[Symbol.asyncDispose]();
 });

@@ -24,10 +24,12 @@ export type HubProcess = AsyncDisposable & {
 const adminToken = { CARILLON_ADMIN_TOKEN: "t".repeat(32) };
 
 export type HubProcessOptions = {
-  /** Claims last only so long. Absent: the program is the one that an operator runs, as it is built. */
+  /** Claims last only so long. */
   readonly leaseMs?: number;
   /** Gets what it tells its operator, line by line. Absent: it is seen among the tests' own. */
   readonly onLog?: (line: string) => void;
+  /** Node's arguments. Absent: the program is the one that an operator runs, as it is built. */
+  readonly program?: readonly string[];
 };
 
 /** A hub that may not be up yet. */
@@ -47,11 +49,11 @@ export function startHubProcess(
 /** The same for whoever does not wait until it is up. */
 export function spawnHubProcess(
   settings: Readonly<Record<string, string>>,
-  { leaseMs, onLog }: HubProcessOptions = {},
+  { leaseMs, onLog, program = asStarted }: HubProcessOptions = {},
 ): StartingHub {
-  const program = leaseMs === undefined ? asStarted : ["test/support/hub-program.ts", `${leaseMs}`];
+  const words = leaseMs === undefined ? program : ["test/support/hub-program.ts", `${leaseMs}`];
   const given = Object.fromEntries(Object.entries(settings).map(([name, value]) => [`CARILLON_${name}`, value]));
-  const child = spawn(process.execPath, program, {
+  const child = spawn(process.execPath, words, {
     env: {
       PATH: process.env["PATH"],
       CARILLON_PORT: "0",

@@ -1,4 +1,4 @@
-import { closeSync, existsSync, openSync } from "node:fs";
+import { closeSync, existsSync, openSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 
 import SqliteDatabase from "better-sqlite3";
@@ -23,7 +23,7 @@ export type SqliteOptions = {
   readonly migrate?: boolean;
   /** Absent: they are kept as they are. */
   readonly isSameSecret?: IsSameSecret;
-  /** Called before anything is migrated, with the name of the copy that was made of the file. */
+  /** Called when the file was migrated, with the name of the copy that was made of it before. */
   readonly onBackup?: (copy: string) => void;
   readonly leaseTime?: LeaseTime;
 };
@@ -107,8 +107,9 @@ export function openFile(
     createPrivately(file);
     connection = new SqliteDatabase(file);
     setPragmas(connection);
-    if (!isNew && pending > 0) backUp(connection, file, onBackup);
-    applyMigrations(drizzle(connection), { migrationsFolder });
+    const copy = !isNew && pending > 0 ? backUp(connection, file) : undefined;
+    migrateOrUndo(connection, migrationsFolder, copy);
+    if (copy !== undefined) onBackup(copy);
     return { connection, close };
   } catch (cause) {
     close();
@@ -127,12 +128,23 @@ function createPrivately(file: string): void {
   closeSync(openSync(file, "a", 0o600));
 }
 
-/** There is no way back from a migration but this. */
-function backUp(connection: SqliteDatabase.Database, file: string, onBackup: (copy: string) => void): void {
+/** There is no way back from a migration but this. What a start that was killed has left of its copy goes. */
+function backUp(connection: SqliteDatabase.Database, file: string): string {
   const copy = `${file}.before-migration-${stampOf(new Date())}`;
-  copyDatabase(connection, `${copy}.partial`);
-  putInPlace(`${copy}.partial`, copy);
-  onBackup(copy);
+  copyDatabase(connection, `${file}.partial`);
+  putInPlace(`${file}.partial`, copy);
+  return copy;
+}
+
+/** All migrations or none: where one fails the file is as it was, and a copy of it would be one more at each start. */
+function migrateOrUndo(connection: SqliteDatabase.Database, migrationsFolder: string, copy: string | undefined): void {
+  try {
+    applyMigrations(drizzle(connection), { migrationsFolder });
+  } catch (error) {
+    if (copy !== undefined) rmSync(copy);
+    // Drizzle tells the statement; why it failed is below.
+    throw error instanceof Error ? (error.cause ?? error) : error;
+  }
 }
 
 function setPragmas(connection: SqliteDatabase.Database): void {
