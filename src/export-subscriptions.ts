@@ -67,6 +67,15 @@ function openSecret(row: Row, kept: Buffer, secrets: SecretKeys): string {
   throw new HubError("store_unavailable", `the secret of subscription ${row.id} cannot be opened: ${why}`);
 }
 
+/** Throws `store_unavailable` when not all of them could be written. */
+export async function writeLines(output: NodeJS.WritableStream, lines: AsyncIterable<string>): Promise<void> {
+  for await (const line of lines) {
+    const cause = await new Promise((resolve) => void output.write(`${line}\n`, resolve));
+    if (cause instanceof Error)
+      throw new HubError("store_unavailable", `not everything was exported: ${cause.message}`, { cause });
+  }
+}
+
 /** Writes lines to a file for its owner alone. Throws `store_unavailable` when it cannot be written, or exists; then there is no new file. */
 export async function writeNewFile(file: string, lines: AsyncIterable<string>): Promise<void> {
   if (existsSync(file)) throw new HubError("store_unavailable", `nothing was exported: ${file} exists already`);
@@ -78,10 +87,10 @@ export async function writeNewFile(file: string, lines: AsyncIterable<string>): 
     for await (const line of lines) {
       waiting += `${line}\n`;
       if (waiting.length < 65_536) continue;
-      await to.write(waiting);
+      await to.writeFile(waiting);
       waiting = "";
     }
-    await to.write(waiting);
+    await to.writeFile(waiting);
     await to.sync();
     renameSync(partial, file);
   } catch (cause) {

@@ -21,6 +21,7 @@ process.stderr.on("error", () => undefined);
 const terminal = {
   env: process.env,
   print,
+  output: process.stdout,
   tell: complain,
   stopped: stop.signal,
   get input() {

@@ -1,13 +1,12 @@
-import { Readable } from "node:stream";
 import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { describe, expect, test } from "vitest";
 
-import { run } from "../src/cli/run.ts";
 import { openSqliteStore } from "../src/store/sqlite/sqlite-store.ts";
 import { migrationsOf } from "../src/open-store.ts";
+import { runCommand } from "./support/command.ts";
 import { subscribeAll } from "./support/crowd.ts";
 import { openPublisher, type Publisher } from "./support/publisher.ts";
 import { openSubscriber, parameters, type Subscriber } from "./support/subscriber.ts";
@@ -202,19 +201,8 @@ async function openScene(kind: "file" | "postgres", more: TestHubOptions = {}): 
 
 /** The command line. */
 async function carillon(words: readonly string[], url: string) {
-  const out: string[] = [];
-  let complaint = "";
-  const terminal = {
-    env: { CARILLON_DATABASE_URL: url },
-    print: (line: string) => out.push(line),
-    tell: (line: string) => out.push(line),
-    input: Readable.from([]),
-    stopped: new AbortController().signal,
-  };
-  const code = await run(words, terminal, (text) => {
-    complaint = text;
-  });
-  return { code, out, complaint };
+  const { lines: out, ...ended } = await runCommand(words, { DATABASE_URL: url });
+  return { ...ended, out };
 }
 
 function ask({ hub, topic, subscriber }: Scene, mode = "subscribe"): Promise<Response> {

@@ -3,8 +3,10 @@ import type { Environment } from "../config/gather.ts";
 /** What a command may use of the process. */
 export type Terminal = {
   readonly env: Environment;
-  /** Writes a line to standard output. */
+  /** Writes a line to standard output, whether anybody reads it or not. */
   readonly print: (line: string) => void;
+  /** Standard output, for whoever must know that what was written arrived. */
+  readonly output: NodeJS.WritableStream;
   /** Writes a line to standard error: for people, where the output is for programs. */
   readonly tell: (line: string) => void;
   readonly input: NodeJS.ReadableStream;

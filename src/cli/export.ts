@@ -1,11 +1,11 @@
 import { loadConfig } from "../config.ts";
 import { HubError } from "../errors.ts";
-import { exportSubscriptions, writeNewFile } from "../export-subscriptions.ts";
+import { exportSubscriptions, writeLines, writeNewFile } from "../export-subscriptions.ts";
 import type { Terminal } from "./command.ts";
 import { readFileWord } from "./file-word.ts";
 
 /** `carillon export [FILE]`: all subscriptions, a line of JSON each, to FILE or to standard output. Hubs may run. */
-export async function exportCommand(argv: readonly string[], { env, print, tell, stopped }: Terminal): Promise<void> {
+export async function exportCommand(argv: readonly string[], { env, output, tell, stopped }: Terminal): Promise<void> {
   const { file, flags, settings } = readFileWord("export", argv, ["--secrets"]);
   const config = loadConfig(env, settings);
   let count = 0;
@@ -18,7 +18,7 @@ export async function exportCommand(argv: readonly string[], { env, print, tell,
       yield JSON.stringify(one);
     }
   }
-  if (file === undefined || file === "-") for await (const line of linesOf()) print(line);
+  if (file === undefined || file === "-") await writeLines(output, linesOf());
   else await writeNewFile(file, linesOf());
   tell(`${count} subscriptions were exported${file === undefined ? "" : ` to ${file}`}`);
   if (withheld > 0)

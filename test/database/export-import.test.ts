@@ -1,6 +1,10 @@
+import { spawn } from "node:child_process";
 import { createHmac } from "node:crypto";
-import { readFile, stat } from "node:fs/promises";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 
 import { describe, expect, test } from "vitest";
 
@@ -180,4 +184,31 @@ test("SQLite: carillon import is refused while a hub runs, carillon export is no
   expect(JSON.parse(await readFile(file, "utf8"))).toMatchObject({ callback: intent().callback, secret: "s" });
   const again = await command(place, ["export", file]);
   expect(again).toMatchObject({ code: 1, complaint: `carillon: nothing was exported: ${file} exists already` });
+});
+
+/** What a shell says of a command. It starts `carillon` as `"$@"`. */
+async function shell(script: string, { url }: Pick<Place, "url">, ...words: readonly string[]) {
+  const env = { CARILLON_DATABASE_URL: url, CARILLON_SECRET_KEY: testSecretKey };
+  const child = spawn("sh", ["-c", script, "sh", process.execPath, "dist/main.js", ...words], { env });
+  const [complaint] = await Promise.all([text(child.stderr), once(child, "close")]);
+  return { code: child.exitCode, complaint };
+}
+
+test("SQLite: carillon export that could not write all of it ends with 1, and leaves no file", async ({ skip }) => {
+  if (!existsSync("/dev/full")) skip();
+  await using place = await found(places[0]).open();
+  await using folder = await openFolder();
+  await using hub = await openTestHub({ database: place, now: new Date() });
+  await hub.store.intents.addIntent(intent({ callback: `https://reader.example/${"x".repeat(1000)}` }), after(0));
+  await settleIntents(hub.store, { next: "apply", verifiedAt: new Date() }, new Date());
+
+  const full = await shell('exec "$@" > /dev/full', place, "export");
+  expect(full).toEqual({
+    code: 1,
+    complaint: "carillon: not everything was exported: ENOSPC: no space left on device, write\n",
+  });
+  // Of a write that finds no room for all of it, the system takes what it can.
+  const some = await shell('ulimit -f 1 && exec "$@"', place, "export", join(folder.path, "out"));
+  expect(some).toEqual({ code: 1, complaint: "carillon: nothing was exported: EFBIG: file too large, write\n" });
+  expect(await readdir(folder.path)).toEqual([]);
 });

@@ -1,4 +1,4 @@
-import { Readable } from "node:stream";
+import { Readable, Writable } from "node:stream";
 
 import { run } from "../../src/cli/run.ts";
 
@@ -21,7 +21,13 @@ export async function runCommand(
   const env = Object.fromEntries(Object.entries(settings).map(([name, value]) => [`CARILLON_${name}`, value]));
   const print = (line: string) => void lines.push(line);
   const tell = (line: string) => void complaints.push(line);
+  const output = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      lines.push(chunk.toString().trimEnd());
+      done();
+    },
+  });
   const stopped = new AbortController().signal;
-  const code = await run(words, { env, print, tell, input: Readable.from([input]), stopped }, tell);
+  const code = await run(words, { env, print, output, tell, input: Readable.from([input]), stopped }, tell);
   return { code, lines, complaint: complaints.join("\n") };
 }
