@@ -1,3 +1,5 @@
+import type { Readable } from "node:stream";
+
 import type { Environment } from "../config/gather.ts";
 
 /** What a command may use of the process. */
@@ -9,7 +11,7 @@ export type Terminal = {
   readonly output: NodeJS.WritableStream;
   /** Writes a line to standard error: for people, where the output is for programs. */
   readonly tell: (line: string) => void;
-  readonly input: NodeJS.ReadableStream;
+  readonly input: Readable;
   /** Aborted by the first SIGINT or SIGTERM. */
   readonly stopped: AbortSignal;
 };

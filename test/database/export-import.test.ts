@@ -14,11 +14,18 @@ import { type Place, places } from "../secrets/places.ts";
 import { openPublisher } from "../support/publisher.ts";
 import { openSubscriber } from "../support/subscriber.ts";
 import { openTestHub, testSecretKey } from "../support/test-hub.ts";
+import { until } from "../support/until.ts";
+import { startProgram } from "../cli/program.ts";
 import { runCommand } from "../support/command.ts";
 
 const topic = "https://blog.example/feed";
 
-function command({ url }: Pick<Place, "url">, words: readonly string[], input = "", more: Record<string, string> = {}) {
+function command(
+  { url }: Pick<Place, "url">,
+  words: readonly string[],
+  input: string | Buffer = "",
+  more: Record<string, string> = {},
+) {
   const settings = { DATABASE_URL: url, SECRET_KEY: testSecretKey, ALLOW_CIDRS: "127.0.0.0/8", ...more };
   return runCommand(words, settings, input);
 }
@@ -184,6 +191,27 @@ test("SQLite: carillon import is refused while a hub runs, carillon export is no
   expect(JSON.parse(await readFile(file, "utf8"))).toMatchObject({ callback: intent().callback, secret: "s" });
   const again = await command(place, ["export", file]);
   expect(again).toMatchObject({ code: 1, complaint: `carillon: nothing was exported: ${file} exists already` });
+});
+
+test("SQLite: carillon import reads lines as they were written: what JSON leaves in a string ends none, and no secret comes in as another", async () => {
+  await using place = await found(places[0]).open();
+  const secret = "a\u2028b\u2029c\u0085\u{1F514}";
+  expect(await command(place, ["import"], `${lineOf({ secret })}\r\n`)).toMatchObject({ code: 0 });
+  const { lines } = await command(place, ["export", "--secrets"]);
+  expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual([expect.objectContaining({ secret })]);
+  const latin1 = Buffer.from(lineOf({ callback: "https://reader.example/2", secret: "caf\u00e9" }), "latin1");
+  expect(await command(place, ["import"], latin1)).toMatchObject({
+    code: 1,
+    complaint: expect.stringMatching(/^carillon: nothing was imported: .*utf-8/) as string,
+  });
+});
+
+test("carillon import that waits for lines ends at the first signal, and nothing is imported", async () => {
+  await using place = await found(places[0]).open();
+  await using program = startProgram(["import"], { CARILLON_DATABASE_URL: place.url });
+  await until(() => existsSync(`${place.url.slice("file:".length)}-lock`));
+  program.signal("SIGINT");
+  expect(await program.ended).toEqual({ code: 1, complaint: "carillon: nothing was imported: it was stopped\n" });
 });
 
 /** What a shell says of a command. It starts `carillon` as `"$@"`. */

@@ -14,7 +14,7 @@ export type Ended = {
 export async function runCommand(
   words: readonly string[],
   settings: Readonly<Record<string, string>> = {},
-  input = "",
+  input: string | Buffer = "",
 ): Promise<Ended> {
   const lines: string[] = [];
   const complaints: string[] = [];
@@ -28,6 +28,10 @@ export async function runCommand(
     },
   });
   const stopped = new AbortController().signal;
-  const code = await run(words, { env, print, output, tell, input: Readable.from([input]), stopped }, tell);
+  const code = await run(
+    words,
+    { env, print, output, tell, input: Readable.from([Buffer.from(input)]), stopped },
+    tell,
+  );
   return { code, lines, complaint: complaints.join("\n") };
 }
