@@ -57,9 +57,12 @@ export type Hub = AsyncDisposable & {
 };
 
 /** Attempts that take longer are cut short when the hub ends. Leaves time to write down what was learnt. */
-const finishMs = 7000;
-/** A store that does not answer is waited for no longer: what could not be given back is others' when its lease is over. */
-const longestFinishMs = 8500;
+const finishMs = 6000;
+/**
+ * A store that does not answer is waited for no longer: what could not be given back is others' when its lease is over. Leaves a
+ * second to close it, and one for what keeps the process busy then.
+ */
+const longestFinishMs = 7000;
 
 /** Bounds what strangers can have the hub store, however many they are. */
 const usualMostPending = 100_000;
@@ -127,16 +130,16 @@ async function openParts(given: Config, overrides: Overrides, stack: CleanupStac
   const stopping = new AbortController();
   const cut = new AbortController();
   const signals = { stopping: stopping.signal, cut: cut.signal };
-  let finish = async () => {};
+  let [finish, finished] = [async () => {}, Promise.resolve()];
   let closePost: () => PromiseLike<void> = async () => {};
-  stack.defer(async () => closePost());
-  stack.defer(async () => finish());
+  stack.defer(() => finished.then(() => closePost()));
   const front = await openFront({ config, clock, log, store, counts, mostConnections }, stack);
   const { listening, adminListening } = front;
   const publicUrl = config.publicUrl ?? `http://localhost:${listening.port}/`;
   const address = createHubAddress(publicUrl, [listening, adminListening]);
   stack.defer(async () => {
     stopping.abort();
+    finished = finish(); // its time runs while the front is closed, which may take seconds
   });
   const poster = { ...door, maxSockets: sockets.thread };
   const { secretKeys } = config;

@@ -1,11 +1,11 @@
 import { connect, createServer, type Socket } from "node:net";
 
-/** A way to the server that can be cut. */
+/** A way to the server that can be cut, or frozen. */
 export async function openProxy(url: string) {
   const target = new URL(url);
   const sockets = new Set<Socket>();
   let last: string | undefined;
-  const state = { isCut: false, isDeaf: false };
+  const state = { isCut: false, isDeaf: false, isFrozen: false };
   const server = createServer((client) => {
     if (state.isCut) return void client.destroy();
     const upstream = connect(Number(target.port), target.hostname);
@@ -19,9 +19,11 @@ export async function openProxy(url: string) {
       });
     }
     upstream.on("data", (data) => {
+      if (state.isFrozen) return;
       if (!state.isDeaf || !data.includes("carillon.public\0")) client.write(data);
     });
     client.on("data", (data) => {
+      if (state.isFrozen) return;
       upstream.write(data);
       if (last === undefined || !data.includes(last)) return;
       last = undefined;
@@ -46,6 +48,10 @@ export async function openProxy(url: string) {
     /** Nothing that nodes tell each other comes through. */
     deafen() {
       state.isDeaf = true;
+    },
+    /** From now on nothing comes through either way, and nobody is told: as when a machine or a network is gone. */
+    freeze() {
+      state.isFrozen = true;
     },
     cutAll() {
       for (const socket of sockets) socket.destroy();
