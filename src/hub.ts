@@ -189,9 +189,9 @@ function roomLimits({ dbMaxMb }: Config, { mostPending = usualMostPending }: Ove
   return { maxBytes: dbMaxMb === undefined ? undefined : dbMaxMb * 1_000_000, mostPending };
 }
 
-async function assertReady(room: Room, store: Store, clock: Clock): Promise<void> {
+async function assertReady(room: Room, store: Store, clock: HubClock): Promise<void> {
   room.assertSpace();
-  await store.assertWritable(clock.now());
+  await store.assertWritable(clock.livedUntil());
 }
 
 async function listKnownHosts({ hosts, behind }: Store) {

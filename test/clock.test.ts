@@ -74,6 +74,14 @@ test("§5.3.1 one jump after the other, with restarts between them: leases last 
   expect(await liveThroughLease(scene)).toEqual(wholeLease);
 });
 
+test("§5.3.1 a hub that ends right after a jump, and has told that it is ready, has not forgotten it: leases last as long as before", async () => {
+  await using scene = await openScene(leased);
+  scene.hub.clock.jump(day);
+  expect((await fetch(new URL("/readyz", scene.hub.url))).status).toBe(200);
+  await scene.hub.restart();
+  expect(await liveThroughLease(scene)).toEqual(wholeLease);
+});
+
 test("§5.3.1 a jump is made up for as long as leases may last that were granted before it, and no longer", async () => {
   const settings = { LEASE_MAX_SECONDS: String(leaseSeconds) };
   await using scene = await openScene({ ...leased, settings });

@@ -65,7 +65,13 @@ export class HubClock implements Clock {
     return this.#base.after(ms, fire);
   }
 
-  /** What leases and ages are compared with at `now`: as much earlier as there were gaps. */
+  /** Up to when the store may be told that the hub lived: not beyond a gap that is still to be written down, which a restart would then miss. */
+  livedUntil(): Date {
+    const now = this.now();
+    return this.unsavedGaps[0]?.from ?? now;
+  }
+
+  /** What leases are compared with at `now`: as much earlier as there were gaps. */
   leaseTime(now: Date): Date {
     return new Date(now.getTime() - missedMs(this.#gaps, now, this.#options.madeUpForMs));
   }
