@@ -94,7 +94,7 @@ export function createStages(deps: StageDeps): Stages {
   const nudgeVerification = () => bells.verify.ring();
   const noticesPerMinute = noticesPerMinuteOf(config);
   const endBlocked = createEndBlocked({ store, blocks, log, noticesPerMinute, nudgeVerification });
-  const leaseTime = (now: Date) => clock.leaseTime(now);
+  const ageTime = (now: Date) => clock.ageTime(now);
   const keepTime = createKeepTime({ store, clock, log });
   return {
     address,
@@ -107,7 +107,7 @@ export function createStages(deps: StageDeps): Stages {
       { name: "hosts", bell: bells.hosts, step: tendHosts, pollMs: upkeepMs },
       { name: "room", bell: bells.room, step: deps.room.measure, pollMs: upkeepMs },
       { name: "blocks", bell: bells.blocks, step: endBlocked, pollMs: upkeepMs },
-      { name: "upkeep", bell: bells.upkeep, step: createUpkeep(store, leaseTime), pollMs: upkeepMs },
+      { name: "upkeep", bell: bells.upkeep, step: createUpkeep(store, ageTime), pollMs: upkeepMs },
       { name: "time", bell: bells.time, step: keepTime, pollMs: upkeepMs },
     ],
   };

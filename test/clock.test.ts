@@ -120,6 +120,22 @@ test("§7 a jump of 8 days gives up nothing that is owed: the 7 days are the hub
   expect((await scene.hub.store.attempts.newest(1, 10)).map(({ outcome }) => outcome)).toEqual(["delivered", "failed"]);
 });
 
+test("§7 a jump of 8 days gives up nothing either where leases are so short that they need no more grace", async () => {
+  const settings = { LEASE_MAX_SECONDS: String(leaseSeconds), RETRY_DELAYS_SECONDS: "1000000" };
+  await using scene = await openScene({ ...leased, receive: () => ({ status: 503 }), settings });
+  const { hub } = scene;
+  await scene.update("owed");
+  hub.clock.jump(8 * day);
+  await hub.drain();
+  for (let renewals = 0; renewals < 2; renewals += 1) {
+    await hub.pass((leaseSeconds / 2 + 1) * second);
+    await hub.subscribe(scene.topic, scene.callback, leased.asking);
+  }
+  await hub.restart();
+  await hub.drain();
+  expect((await hub.store.attempts.newest(1, 10)).map(({ outcome }) => outcome)).toEqual(["failed"]);
+});
+
 test("§7 a jump of a year, seen to be wrong and taken back, has forgotten nothing of the delivery log", async () => {
   await using scene = await openScene();
   await scene.update("content");

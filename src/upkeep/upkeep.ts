@@ -15,9 +15,9 @@ const keptDropped = 100_000;
  * has been owed for 7 days, removes what nobody is owed or asks for any more, and gives the space back, a batch of each. Nothing grows older in
  * time that the hub has not lived through.
  */
-export function createUpkeep(store: Store, leaseTime: (now: Date) => Date): Step {
+export function createUpkeep(store: Store, ageTime: (now: Date) => Date): Step {
   return async (now) => {
-    const before = (days: number) => new Date(leaseTime(now).getTime() - days * day);
+    const before = (days: number) => new Date(ageTime(now).getTime() - days * day);
     const removed = await Promise.all([
       store.subscriptions.endLapsed(new Date(now.getTime() - graceMs), batch),
       store.behind.giveUpOld(before(7), batch, now),

@@ -10,6 +10,8 @@ export type HubClockOptions = {
 
 /** What is shorter is a restart, or the clock being corrected. Nobody's lease is that short. */
 const shortestGapMs = 120_000;
+/** The highest age that anything is judged by (upkeep.ts). */
+const longestAgeMs = 30 * 86_400_000;
 /** How fast the hub's time goes while it is ahead of the machine's: whatever waits, waits a ninth longer at most. */
 const slowPace = 0.9;
 
@@ -76,9 +78,18 @@ export class HubClock implements Clock {
     return new Date(now.getTime() - missedMs(this.#gaps, now, this.#options.madeUpForMs));
   }
 
+  /** The same for ages, of 30 days at most: a gap counts for as long even where all leases are shorter. */
+  ageTime(now: Date): Date {
+    return new Date(now.getTime() - missedMs(this.#gaps, now, this.#keptMs));
+  }
+
   /** Gaps that ended before this are made up for no longer. */
   forgetBefore(now: Date): Date {
-    return new Date(this.leaseTime(now).getTime() - this.#options.madeUpForMs);
+    return new Date(this.ageTime(now).getTime() - this.#keptMs);
+  }
+
+  get #keptMs(): number {
+    return Math.max(this.#options.madeUpForMs, longestAgeMs);
   }
 
   #note(fromMs: number): void {
