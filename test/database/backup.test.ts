@@ -1,4 +1,4 @@
-import { copyFile, mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { copyFile, lstat, mkdir, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import SqliteDatabase from "better-sqlite3";
@@ -170,11 +170,11 @@ test("carillon restore refuses what is no backup, and then the database is what 
   const before = await readFile(place.file);
 
   for (const [name, reason] of [
-    ["newer.db", /newer\.db is no backup .*: it was migrated by a newer version of Carillon/],
-    ["other.db", /other\.db is no backup .*: it holds the tables of another program/],
-    ["text.db", /text\.db is no backup .*: file is not a database/],
+    ["newer.db", /newer\.db cannot be restored: .*it was migrated by a newer version of Carillon/],
+    ["other.db", /other\.db cannot be restored: .*it holds the tables of another program/],
+    ["text.db", /text\.db cannot be restored: .*file is not a database/],
     ["empty.db", /empty\.db is empty/],
-    ["damaged.db", /damaged\.db is no backup .*: .*malformed/],
+    ["damaged.db", /damaged\.db cannot be restored: .*malformed/],
     ["none.db", /there is no file .*none\.db/],
     ["hub.db", /hub\.db is the database itself/],
   ] as const) {
@@ -185,4 +185,50 @@ test("carillon restore refuses what is no backup, and then the database is what 
   }
   expect((await readFile(place.file)).equals(before)).toBe(true);
   expect((await readdir(place.at("."))).filter((name) => name.startsWith("hub.db"))).toEqual(["hub.db", "hub.db-lock"]);
+});
+
+test("whatever links lead to the database: one process uses it, backup does not touch it, restore puts the new one where it was", async () => {
+  await using place = await openPlace();
+  await mkdir(place.at("disk"));
+  await mkdir(place.at("names"));
+  await symlink(place.at("disk"), place.at("linked"));
+  const [real, link] = [place.at("disk/hub.db"), place.at("names/hub.db")];
+  await makeEmptyFile(real);
+  await symlink(real, link);
+  const by = (file: string, ...words: readonly string[]) => runCommand(words, { DATABASE_URL: `file:${file}` });
+  expect(await by(link, "backup", place.at("backup.db"))).toMatchObject({ code: 0 });
+  const ours = expect.stringContaining("hub.db belongs to the database itself: name another file") as string;
+  for (const [file, to] of [
+    [real, place.at("linked/hub.db")],
+    [link, real],
+  ] as const)
+    expect(await by(file, "backup", "--force", to)).toMatchObject({ code: 1, complaint: ours });
+  {
+    await using hub = await openTestHub({ database: { url: `file:${real}` } });
+    const held = expect.stringContaining("another process uses it") as string;
+    expect(await by(link, "serve")).toMatchObject({ code: 1, complaint: held });
+    expect(await by(place.at("linked/hub.db"), "serve")).toMatchObject({ code: 1, complaint: held });
+    expect(hub.store).toBeDefined();
+  }
+  expect(await by(link, "restore", place.at("backup.db"))).toMatchObject({ code: 0 });
+  expect((await lstat(link)).isSymbolicLink()).toBe(true);
+  const name = expect.stringMatching(/^hub\.db\.before-restore-/) as string;
+  const names = (await readdir(place.at("disk"))).filter((one) => one.startsWith("hub.db"));
+  expect(names.toSorted()).toEqual(["hub.db", "hub.db-lock", name]);
+});
+
+test("carillon restore keeps a -wal that was left without its file, and names a backup that cannot be read", async () => {
+  await using place = await openPlace();
+  await makeEmptyFile(place.at("backup.db"));
+  await writeFile(`${place.file}-wal`, "the last writes");
+  await mkdir(place.at("folder"));
+  const unread = expect.stringContaining(`nothing was restored: ${place.at("folder")} cannot be restored: `) as string;
+  expect(await place.command("restore", place.at("folder"))).toMatchObject({ code: 1, complaint: unread });
+
+  const { code, lines } = await place.command("restore", place.at("backup.db"));
+  expect(code).toBe(0);
+  const kept = found(lines[1]?.split(" kept as ")[1]);
+  expect(kept).toMatch(/before-restore-.*-wal$/);
+  expect(await readFile(kept, "utf8")).toBe("the last writes");
+  expect(await place.command("verify-data")).toMatchObject({ code: 0 });
 });

@@ -1,5 +1,5 @@
 import { existsSync, statSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { dirname } from "node:path";
 
 import SqliteDatabase from "better-sqlite3";
 
@@ -8,6 +8,7 @@ import { copyDatabase, putInPlace } from "./copy-file.ts";
 import { explainFault } from "./fault.ts";
 import { assertOurs } from "./inspect-file.ts";
 import { lastApplied } from "./migration-state.ts";
+import { placeOf } from "./place-of.ts";
 
 export type BackupOptions = {
   /** Whether `to` may be there already; it stays as it was until the new one is whole. */
@@ -54,8 +55,8 @@ export function measure(file: string): BackedUp {
 }
 
 function assertFree(file: string, to: string, replace: boolean): void {
-  const ours = ["", "-wal", "-shm", "-journal", "-lock"].map((end) => resolve(`${file}${end}`));
-  if (ours.includes(resolve(to))) throw refusal(`${to} belongs to the database itself: name another file`);
+  const ours = ["", "-wal", "-shm", "-journal", "-lock"].map((end) => `${placeOf(file)}${end}`);
+  if (ours.includes(placeOf(to))) throw refusal(`${to} belongs to the database itself: name another file`);
   if (!existsSync(dirname(to))) throw refusal(`there is no folder ${dirname(to)}`);
   const found = statSync(to, { throwIfNoEntry: false });
   if (found?.isDirectory()) throw refusal(`${to} is a folder: name a file in it`);

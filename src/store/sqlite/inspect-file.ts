@@ -5,6 +5,7 @@ import SqliteDatabase from "better-sqlite3";
 import { HubError } from "../../errors.ts";
 import { damaged } from "./fault.ts";
 import { type MigrationState, readMigrationState } from "./migration-state.ts";
+import { placeOf } from "./place-of.ts";
 
 /** Files up to this size are checked at every start: some 0.1 s. */
 const checkedBytes = 64 * 1024 * 1024;
@@ -15,7 +16,8 @@ const checkedBytesAfterCrash = 1024 * 1024 * 1024;
  * Looks whether a file is one that a hub can go on with, before anything is written to it. Throws `store_unavailable` when it
  * is damaged or lost, another program's, or was migrated by a newer version of this one. One without a byte is a new one.
  */
-export function inspectFile(file: string, migrationsFolder: string): MigrationState & { readonly isNew: boolean } {
+export function inspectFile(name: string, migrationsFolder: string): MigrationState & { readonly isNew: boolean } {
+  const file = placeOf(name);
   const isNew = sizeOf(file) === 0;
   const isUnclean = sizeOf(`${file}-wal`) > 0;
   if (isNew && isUnclean) throw new HubError("store_unavailable", lost(file));

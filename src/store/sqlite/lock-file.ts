@@ -3,6 +3,7 @@ import { accessSync, constants } from "node:fs";
 import SqliteDatabase from "better-sqlite3";
 
 import { HubError } from "../../errors.ts";
+import { placeOf } from "./place-of.ts";
 
 /**
  * Keeps other processes off a database for as long as this one lives: two would take each other's claims and deliver
@@ -10,10 +11,11 @@ import { HubError } from "../../errors.ts";
  * operating system lets go of it however the process ends. Returns how to let go. Throws `store_unavailable`.
  */
 export function lockFile(file: string): () => void {
-  const lock = new SqliteDatabase(`${file}-lock`, { timeout: 0 });
+  const path = `${placeOf(file)}-lock`;
+  const lock = new SqliteDatabase(path, { timeout: 0 });
   try {
     // Where it may only be read, SQLite would lock nothing and not say so.
-    accessSync(`${file}-lock`, constants.W_OK);
+    accessSync(path, constants.W_OK);
     lock.pragma("journal_mode = MEMORY");
     lock.exec("BEGIN EXCLUSIVE");
   } catch (cause) {
