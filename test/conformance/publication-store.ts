@@ -49,6 +49,22 @@ export function describePublicationStore(open: OpenStore): void {
       expect(await opened.store.publications.bodyBytes(key)).toBe(256);
     });
 
+    test("that is removed while its large body is read is gone: nothing else is read in its place", async () => {
+      await using opened = await open();
+      const { store } = opened;
+      await subscribe(store);
+      await store.topics.ping([topic], 0, start);
+      await store.topics.settleFetch(await claimFetch(store), changed(Buffer.alloc(6_000_000, "x")), 0, start);
+      const chunk = await cut(store);
+      const reading = store.publications.load(chunk).then(
+        ({ body }) => body.length,
+        (error: unknown) => error,
+      );
+      await close(store, chunk);
+      expect(await store.publications.removeSettled(1)).toBe(1);
+      expect(await reading).toMatchObject({ code: "not_found" });
+    });
+
     test("is numbered per topic from 1 without gaps", async () => {
       await using opened = await open();
       const { store } = opened;

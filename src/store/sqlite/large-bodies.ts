@@ -1,5 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 
+import { HubError } from "../../errors.ts";
 import { allocateLarge, freeWhole } from "../../work/large-body.ts";
 import { partsOf } from "../rows/body-parts.ts";
 import type { Database } from "./database.ts";
@@ -11,6 +12,7 @@ export type LargeBodies = {
    * Should that come to false the body is not needed.
    */
   readonly around: (name: string, body: Buffer, work: () => Promise<boolean>) => Promise<boolean>;
+  /** Rejects with `not_found` when it is removed meanwhile. */
   readonly load: (name: string) => Promise<Buffer>;
   /** Also of a body that is not there, or not all of it. */
   readonly remove: (name: string) => Promise<void>;
@@ -20,7 +22,6 @@ type Part = { readonly part: number; readonly bytes: number };
 
 /** What one write takes to the disk: more would hold up others, less take longer in all. */
 const partsAtOnce = 4;
-const nothing = Buffer.alloc(0);
 
 export function createLargeBodies({ connection, write, claim, read }: Database): LargeBodies {
   const insert = connection.prepare("INSERT OR REPLACE INTO body_parts (name, part, bytes) VALUES (?, ?, ?)");
@@ -63,7 +64,8 @@ export function createLargeBodies({ connection, write, claim, read }: Database):
       const body = Buffer.from(allocateLarge(all.reduce((sum, { bytes }) => sum + bytes, 0)));
       let at = 0;
       for (const { part } of all) {
-        const bytes = await read(() => bytesOf.get(name, part) ?? nothing);
+        const bytes = await read(() => bytesOf.get(name, part));
+        if (bytes === undefined) throw new HubError("not_found", `part ${part} of the body ${name} is gone`);
         at += bytes.copy(body, at);
         freeWhole(bytes);
         await setImmediate();
