@@ -1,4 +1,4 @@
-import { copyFile, lstat, mkdir, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
+import { copyFile, lstat, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import SqliteDatabase from "better-sqlite3";
@@ -10,6 +10,7 @@ import { makeEmptyFile, openFolder } from "../move/odd-hub.ts";
 import { openPublisher } from "../support/publisher.ts";
 import { openSubscriber } from "../support/subscriber.ts";
 import { openTestHub, type TestHub, testSecretKey } from "../support/test-hub.ts";
+import { until } from "../support/until.ts";
 import { runCommand } from "../support/command.ts";
 
 /** A folder with a database file in it, which need not be there yet. */
@@ -69,11 +70,36 @@ test("carillon backup: what was acknowledged before it is in it, whatever the hu
   copy.close();
 });
 
+test("carillon backup writes a file alone, and leaves none when it is stopped", async () => {
+  await using place = await openPlace();
+  await makeEmptyFile(place.file);
+  const large = new SqliteDatabase(place.file);
+  large.exec("INSERT INTO body_parts (name, part, bytes) VALUES ('some', 0, zeroblob(60000000))").close();
+  const to = place.at("backup.db");
+  await writeFile(to, "the one before");
+  const names = () => readdir(place.at(".")).then((all) => all.filter((name) => name.startsWith("backup")));
+  await using program = place.start("backup", "--force", to);
+  await until(async () => (await names()).includes("backup.db.partial"));
+  program.signal("SIGTERM");
+  const second = await place.command("backup", "--force", to);
+  expect(second).toMatchObject({
+    code: 1,
+    complaint: `carillon: nothing was backed up: another backup is being written to ${to}`,
+  });
+  expect(await program.ended).toEqual({ code: 1, complaint: "carillon: nothing was backed up: it was stopped\n" });
+  expect(await names()).toEqual(["backup.db"]);
+  expect(await readFile(to, "utf8")).toBe("the one before");
+});
+
 test("carillon backup overwrites nothing unless it is told to, and nothing of the database itself even then", async () => {
   await using place = await openPlace();
   const nothing = (reason: string) => ({ code: 1, lines: [], complaint: `carillon: nothing was backed up: ${reason}` });
   const to = place.at("backup.db");
   expect(await place.command("backup", to)).toEqual(nothing(`there is no database ${place.file}`));
+  new SqliteDatabase(place.file).exec("CREATE TABLE topics (id)").close();
+  const another = nothing("it holds the tables of another program: name another file");
+  expect(await place.command("backup", to)).toEqual(another);
+  await rm(place.file);
   await makeEmptyFile(place.file);
   await writeFile(to, "something else");
   const taken = nothing(`${to} exists already: name another file, or add --force`);

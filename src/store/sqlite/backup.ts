@@ -1,5 +1,6 @@
-import { existsSync, statSync } from "node:fs";
+import { accessSync, constants, existsSync, rmSync, statSync } from "node:fs";
 import { dirname } from "node:path";
+import { setImmediate } from "node:timers/promises";
 
 import SqliteDatabase from "better-sqlite3";
 
@@ -7,6 +8,7 @@ import { HubError } from "../../errors.ts";
 import { copyDatabase, putInPlace } from "./copy-file.ts";
 import { explainFault } from "./fault.ts";
 import { assertOurs } from "./inspect-file.ts";
+import { lockFile } from "./lock-file.ts";
 import { lastApplied } from "./migration-state.ts";
 import { placeOf } from "./place-of.ts";
 
@@ -23,23 +25,48 @@ export type BackedUp = { readonly bytes: number; readonly topics: number; readon
  * Writes the database as it is at one moment to one file, checked and on disk when this returns; hubs that use it go on. Throws
  * `store_unavailable` when that cannot be done; then there is no new file.
  */
-export function backUpFile(file: string, to: string, { replace, signal }: BackupOptions): BackedUp {
+export async function backUpFile(file: string, to: string, { replace, signal }: BackupOptions): Promise<BackedUp> {
   if (!existsSync(file)) throw refusal(`there is no database ${file}`);
   assertFree(file, to, replace);
   const partial = `${to}.partial`;
+  const unlock = lockPartial(to, partial);
   try {
-    const connection = new SqliteDatabase(file, { readonly: true });
-    try {
-      assertOurs(connection, { applied: lastApplied(connection) });
-      copyDatabase(connection, partial);
-    } finally {
-      connection.close();
-    }
-    if (signal.aborted) throw refusal("it was stopped");
+    copyFile(file, partial);
+    // SQLite lets no signal in while it copies.
+    await setImmediate();
+    if (signal.aborted) throw new HubError("store_unavailable", "it was stopped");
     putInPlace(partial, to);
     return measure(to);
   } catch (cause) {
-    throw cause instanceof HubError ? cause : refusal(explainFault(cause), cause);
+    rmSync(partial, { force: true });
+    throw refusal(cause instanceof HubError ? cause.message : explainFault(cause), cause);
+  } finally {
+    unlock();
+  }
+}
+
+function copyFile(file: string, partial: string): void {
+  const connection = new SqliteDatabase(file, { readonly: true });
+  try {
+    assertOurs(connection, { applied: lastApplied(connection) });
+    copyDatabase(connection, partial);
+  } finally {
+    connection.close();
+  }
+}
+
+/** Two that write the same file would each put in place what the other has not written yet. Returns how to let go. */
+function lockPartial(to: string, partial: string): () => void {
+  try {
+    accessSync(dirname(to), constants.W_OK);
+    const unlock = lockFile(partial);
+    return () => {
+      rmSync(`${partial}-lock`, { force: true });
+      unlock();
+    };
+  } catch (cause) {
+    const isHeld = cause instanceof HubError;
+    throw refusal(isHeld ? `another backup is being written to ${to}` : explainFault(cause), cause);
   }
 }
 
