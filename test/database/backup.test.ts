@@ -73,19 +73,22 @@ test("carillon backup: what was acknowledged before it is in it, whatever the hu
 test("carillon backup writes a file alone, and leaves none when it is stopped", async () => {
   await using place = await openPlace();
   await makeEmptyFile(place.file);
-  const large = new SqliteDatabase(place.file);
-  large.exec("INSERT INTO body_parts (name, part, bytes) VALUES ('some', 0, zeroblob(60000000))").close();
+  // For so long nobody reads the database.
+  const holder = new SqliteDatabase(place.file);
+  holder.pragma("journal_mode = DELETE");
+  holder.exec("BEGIN EXCLUSIVE");
   const to = place.at("backup.db");
   await writeFile(to, "the one before");
   const names = () => readdir(place.at(".")).then((all) => all.filter((name) => name.startsWith("backup")));
   await using program = place.start("backup", "--force", to);
-  await until(async () => (await names()).includes("backup.db.partial"));
-  program.signal("SIGTERM");
+  await until(async () => (await names()).includes("backup.db.partial-lock"));
   const second = await place.command("backup", "--force", to);
   expect(second).toMatchObject({
     code: 1,
     complaint: `carillon: nothing was backed up: another backup is being written to ${to}`,
   });
+  program.signal("SIGTERM");
+  holder.close();
   expect(await program.ended).toEqual({ code: 1, complaint: "carillon: nothing was backed up: it was stopped\n" });
   expect(await names()).toEqual(["backup.db"]);
   expect(await readFile(to, "utf8")).toBe("the one before");
@@ -107,6 +110,10 @@ test("carillon backup overwrites nothing unless it is told to, and nothing of th
   expect(await readFile(to, "utf8")).toBe("something else");
   expect(await place.command("backup", "--force", to)).toMatchObject({ code: 0 });
   expect(await place.verify("backup.db")).toMatchObject({ code: 0 });
+  for (const name of ['it\'s "100 %"; ünï?#.db', "blank.db "]) {
+    expect(await place.command("backup", place.at(name))).toMatchObject({ code: 0, complaint: "" });
+    expect((await stat(place.at(name))).size).toBe((await stat(to)).size);
+  }
 
   for (const end of ["", "-wal", "-lock"]) {
     const ours = nothing(`${place.file}${end} belongs to the database itself: name another file`);

@@ -35,8 +35,9 @@ export async function backUpFile(file: string, to: string, { replace, signal }: 
     // SQLite lets no signal in while it copies.
     await setImmediate();
     if (signal.aborted) throw new HubError("store_unavailable", "it was stopped");
+    const measured = measure(partial);
     putInPlace(partial, to);
-    return measure(to);
+    return measured;
   } catch (cause) {
     rmSync(partial, { force: true });
     throw refusal(cause instanceof HubError ? cause.message : explainFault(cause), cause);
