@@ -34,12 +34,16 @@ const patientMs = 3_600_000;
  * Adds subscriptions that the operator vouches for, a line of JSON each (subscription-lines.ts): nobody is asked to verify them.
  * All or none: throws `invalid_request` with every fault, line by line, before anything is written. What the settings, the
  * address guard, blocks and `CARILLON_SUBSCRIPTIONS_PER_HOST` forbid is a fault too. Rejects with `store_unavailable` when the
- * database cannot be used; a hub on the same SQLite file is in its way, hubs on PostgreSQL are not.
+ * database cannot be used; a hub on the same SQLite file is in its way, hubs on PostgreSQL are not. `onBackup`: as of `openStore`.
  */
-export async function importSubscriptions(config: Config, lines: AsyncIterable<string>): Promise<Imported> {
+export async function importSubscriptions(
+  config: Config,
+  lines: AsyncIterable<string>,
+  onBackup: (copy: string) => void,
+): Promise<Imported> {
   const clock = new HubClock(systemClock, { madeUpForMs: config.leaseMaxSeconds * 1000, onSetBack: () => {} });
   const leaseTime = (now: Date) => clock.leaseTime(now);
-  await using store = await openStore(config, { leaseMs: patientMs, leaseTime });
+  await using store = await openStore(config, { leaseMs: patientMs, leaseTime, onBackup });
   clock.resume(await store.gaps.lastSeen(), await store.gaps.list());
   const now = clock.now();
   const { faults, wanted, lapsed } = await readAll(lines, await createToIntent(config, store, now));

@@ -9,10 +9,12 @@ import { readFileWord } from "./file-word.ts";
 
 /** `carillon import [FILE]`: adds the subscriptions of FILE, or of standard input, all or none. */
 export async function importCommand(argv: readonly string[], terminal: Terminal): Promise<void> {
-  const { env, print } = terminal;
+  const { env, print, tell } = terminal;
   const { file, settings } = readFileWord("import", argv, []);
   const config = loadConfig(env, settings);
-  const { added, known, lapsed } = await importSubscriptions(config, linesOf(file, terminal));
+  const { added, known, lapsed } = await importSubscriptions(config, linesOf(file, terminal), (copy) =>
+    tell(`the database was copied to ${copy} before it was migrated; the copy is yours to remove`),
+  );
   print(`${added} subscriptions were imported, and none was verified: you vouch that their callbacks want them`);
   if (known > 0) print(`${known} were there already, and stay as they are`);
   if (lapsed > 0) print(`${lapsed} were left out, for their lease is over`);
