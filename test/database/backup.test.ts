@@ -10,7 +10,6 @@ import { makeEmptyFile, openFolder } from "../move/odd-hub.ts";
 import { openPublisher } from "../support/publisher.ts";
 import { openSubscriber } from "../support/subscriber.ts";
 import { openTestHub, type TestHub, testSecretKey } from "../support/test-hub.ts";
-import { until } from "../support/until.ts";
 import { runCommand } from "../support/command.ts";
 
 /** A folder with a database file in it, which need not be there yet. */
@@ -80,16 +79,17 @@ test("carillon backup writes a file alone, and leaves none when it is stopped", 
   const to = place.at("backup.db");
   await writeFile(to, "the one before");
   const names = () => readdir(place.at(".")).then((all) => all.filter((name) => name.startsWith("backup")));
-  await using program = place.start("backup", "--force", to);
-  await until(async () => (await names()).includes("backup.db.partial-lock"));
-  const second = await place.command("backup", "--force", to);
-  expect(second).toMatchObject({
-    code: 1,
-    complaint: `carillon: nothing was backed up: another backup is being written to ${to}`,
-  });
-  program.signal("SIGTERM");
+  await using one = place.start("backup", "--force", to);
+  await using other = place.start("backup", "--force", to);
+  const [refused, writing] = await Promise.race([
+    one.ended.then((ended) => [ended, other] as const),
+    other.ended.then((ended) => [ended, one] as const),
+  ]);
+  const held = `carillon: nothing was backed up: another backup is being written to ${to}\n`;
+  expect(refused).toEqual({ code: 1, complaint: held });
+  writing.signal("SIGTERM");
   holder.close();
-  expect(await program.ended).toEqual({ code: 1, complaint: "carillon: nothing was backed up: it was stopped\n" });
+  expect(await writing.ended).toEqual({ code: 1, complaint: "carillon: nothing was backed up: it was stopped\n" });
   expect(await names()).toEqual(["backup.db"]);
   expect(await readFile(to, "utf8")).toBe("the one before");
 });
