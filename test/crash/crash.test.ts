@@ -9,7 +9,7 @@ import { openSqliteFile } from "./sqlite-file.ts";
 // A hundred rounds of each: npm run test:crash.
 
 const tell = () => undefined;
-const seeds = { sqlite: 5, postgres: 722 };
+const seeds = { sqlite: 5, postgres: 1218 };
 
 test(
   "promises A, B, C and D: on SQLite everything acknowledged arrives although the hub is killed, or the power lost, again and again",

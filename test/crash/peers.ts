@@ -15,8 +15,8 @@ export type Peers = AsyncDisposable & {
   /** It names another hub than ours. */
   readonly stranger: Topic;
   callback(): string;
-  /** Answers what is held. */
-  release(): void;
+  /** Answers what is held. Where nobody is there any more to hear it, a delivery that was held has not arrived. */
+  release(isHeard: boolean): void;
   /** Some of the subscribers cannot be reached until what this resolves to is called. */
   shutDown(): Promise<() => Promise<void>>;
 };
@@ -50,7 +50,7 @@ export async function openPeers(topicCount: number, deps: PeersDeps): Promise<Pe
       callbacks += 1;
       return `${places[callbacks % origins]}/callback/${callbacks}`;
     },
-    release: () => held.release(),
+    release: (isHeard) => held.release(isHeard),
     async shutDown() {
       const [server] = subscribers;
       if (server === undefined) throw new Error("there are no subscribers");
@@ -62,7 +62,7 @@ export async function openPeers(topicCount: number, deps: PeersDeps): Promise<Pe
       };
     },
     async [Symbol.asyncDispose]() {
-      held.release();
+      held.release(false);
       await Promise.all([publisher, ...subscribers].map(close));
     },
   };
@@ -70,14 +70,15 @@ export async function openPeers(topicCount: number, deps: PeersDeps): Promise<Pe
 
 /** Answers that wait. */
 class Held {
-  #waiting = Promise.withResolvers<void>();
+  #waiting = Promise.withResolvers<boolean>();
 
-  wait(): Promise<void> {
+  /** Resolves to whether somebody hears them. */
+  wait(): Promise<boolean> {
     return this.#waiting.promise;
   }
 
-  release(): void {
-    this.#waiting.resolve();
+  release(isHeard: boolean): void {
+    this.#waiting.resolve(isHeard);
     this.#waiting = Promise.withResolvers();
   }
 }
@@ -151,7 +152,8 @@ async function takeDelivery(
   });
   const random = createRandom(seed + hash(new URL(pair.callback).pathname) + arrival.version);
   await setTimeout(random() * mostDelayMs);
-  if (trigger.happens("delivery unanswered")) await held.wait();
+  const isHeld = trigger.happens(isFirst ? "delivery unanswered" : "retry unanswered");
+  if (isHeld && !(await held.wait())) return void response.destroy();
   const fails = isFirst && random() < failing;
   if (!fails && !request.socket.destroyed) ledger.take(pair, arrival);
   response.writeHead(fails ? 503 : 204).end(() => trigger.happens("delivery answered"));

@@ -73,7 +73,7 @@ async function endAmidTraffic(stage: Stage, round: Round): Promise<boolean> {
   if (!hasCome) end();
   await ending.promise;
   if (isOrderly) await setTimeout(round.delayMs);
-  peers.release();
+  peers.release(isOrderly);
   await traffic;
   await (isOrderly ? machine.ended() : machine.gone(round.losesPower));
   return hasCome;

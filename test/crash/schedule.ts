@@ -10,6 +10,7 @@ export const moments = [
   "challenge unanswered",
   "fetch unanswered",
   "delivery unanswered",
+  "retry unanswered",
   "challenge answered",
   "fetch answered",
   "delivery answered",
@@ -61,6 +62,7 @@ const mostNth: Readonly<Record<Moment, number>> = {
   "challenge unanswered": 6,
   "fetch unanswered": 4,
   "delivery unanswered": 40,
+  "retry unanswered": 2,
   "challenge answered": 6,
   "fetch answered": 4,
   "delivery answered": 40,
@@ -68,7 +70,7 @@ const mostNth: Readonly<Record<Moment, number>> = {
   closing: 40,
 };
 
-/** What happens in a run, the same for the same seed. Of any thirteen kills in a row from the first on each has a moment of its own; each fifth round ends by SIGTERM instead. */
+/** What happens in a run, the same for the same seed. Of any fourteen kills in a row from the first on each has a moment of its own; each fifth round ends by SIGTERM instead. */
 export function draw(seed: number, count: number): readonly Round[] {
   const random = createRandom(seed);
   const bag: Moment[] = [];
