@@ -8,7 +8,7 @@ export type Post = {
   readonly webhookId: string;
   /** To one that answers at once. */
   readonly isPrompt: boolean;
-  /** Absent while it waits, and for ever where its sender is gone by then. */
+  /** Absent while it waits. */
   answeredMs: number | undefined;
 };
 
