@@ -6,7 +6,7 @@ import { afterAll, expect, test } from "vitest";
 import { openPostgresStore } from "../../src/store/postgres/postgres-store.ts";
 import { migrationsFolder } from "../conformance/postgres-test-store.ts";
 import { intent, start, topic } from "../conformance/support.ts";
-import { startHubProcess } from "../support/hub-process.ts";
+import { spawnHubProcess, startHubProcess } from "../support/hub-process.ts";
 import { openPublisher } from "../support/publisher.ts";
 import { openSubscriber } from "../support/subscriber.ts";
 import { askServer, openTestDatabase, type TestDatabase } from "../support/test-database.ts";
@@ -199,4 +199,17 @@ test("promise E: a hub whose database does not answer ends within 10 s, whoever 
   expect(await hub.end("SIGTERM")).toBe(0);
   expect(performance.now() - begunMs).toBeLessThan(10_000);
   expect(await asked).toBe("hung up on");
+});
+
+test("promise E: a hub that waits for its database when it starts ends all the same", async () => {
+  await using database = await openTestDatabase();
+  await using proxy = await openProxy(database.url);
+  proxy.freeze();
+  await using hub = spawnHubProcess({ DATABASE_URL: proxy.url, LOG_LEVEL: "silent" });
+  const isUp = hub.up.catch(() => false);
+  while (!proxy.isUsed) await setTimeout(20);
+  const begunMs = performance.now();
+  expect(await hub.end("SIGTERM")).toBe(0);
+  expect(performance.now() - begunMs).toBeLessThan(4500);
+  expect(await isUp).toBe(false);
 });

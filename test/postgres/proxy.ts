@@ -39,6 +39,9 @@ export async function openProxy(url: string) {
   proxied.port = String(typeof address === "object" ? address?.port : 0);
   return {
     url: proxied.href,
+    get isUsed() {
+      return sockets.size > 0;
+    },
     get isCut() {
       return state.isCut;
     },
