@@ -209,6 +209,8 @@ async function openOwnStore(
     log.warn({ copy }, "the database was copied before it was migrated; the copy is yours to remove");
   const store = stack.use(await openStore(config, { leaseMs, leaseTime, onBackup }));
   clock.resume(await store.gaps.lastSeen(), await store.gaps.list());
+  const endBeat = clock.beat();
+  stack.defer(async () => endBeat());
   return store;
 }
 

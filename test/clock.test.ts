@@ -74,6 +74,12 @@ test("§5.3.1 one jump after the other, with restarts between them: leases last 
   expect(await liveThroughLease(scene)).toEqual(wholeLease);
 });
 
+test("§5.3.1 the process is stopped for a day: leases last as long as before", async () => {
+  await using scene = await openScene(leased);
+  scene.hub.clock.standStill(day);
+  expect(await liveThroughLease(scene)).toEqual(wholeLease);
+});
+
 test("§5.3.1 a hub that ends right after a jump, and has told that it is ready, has not forgotten it: leases last as long as before", async () => {
   await using scene = await openScene(leased);
   scene.hub.clock.jump(day);

@@ -10,6 +10,8 @@ export type HubClockOptions = {
 
 /** What is shorter is a restart, or the clock being corrected. Nobody's lease is that short. */
 const shortestGapMs = 120_000;
+/** How often the hub's time is looked at, whatever else there is to do. */
+const beatMs = 30_000;
 /** The highest age that anything is judged by (upkeep.ts). */
 const longestAgeMs = 30 * 86_400_000;
 /** How fast the hub's time goes while it is ahead of the machine's: whatever waits, waits a ninth longer at most. */
@@ -44,9 +46,21 @@ export class HubClock implements Clock {
     this.#lastMonotonicMs = this.#base.monotonicMs();
   }
 
+  /** Looks at the time from now on every half minute, so that a process that stood still is noticed. Returns how to end that. */
+  beat(): () => void {
+    let callOff = () => {};
+    const look = () => {
+      this.now();
+      callOff = this.#base.after(beatMs, look);
+    };
+    look();
+    return () => callOff();
+  }
+
   now(): Date {
     const monotonicMs = this.#base.monotonicMs();
-    const livedMs = monotonicMs - this.#lastMonotonicMs;
+    const pastMs = monotonicMs - this.#lastMonotonicMs;
+    const livedMs = pastMs > shortestGapMs ? 0 : pastMs; // as long it is looked at by nobody only if the process stood still
     const [lastMs, wallMs] = [this.#lastMs, this.#base.now().getTime()];
     this.#lastMonotonicMs = monotonicMs;
     this.#lastMs = Math.max(wallMs, lastMs + livedMs * slowPace);
