@@ -61,7 +61,9 @@ async function disturb({ schema }: Nodes, faults: boolean, over: AbortSignal, wi
     if ((await connection.query(both)).rowCount !== 0) return witness.blame("I6: in a chunk and behind at once");
     for (const table of faults ? ["chunks", "behind"] : []) {
       const ended = await connection.query<{ readonly owner: string }>(
-        `UPDATE ${table} SET lease_until = '-infinity' WHERE owner IS NOT NULL AND random() < 0.02 RETURNING owner`,
+        // One row at a time: who holds no other waits in no circle.
+        `UPDATE ${table} SET lease_until = '-infinity' WHERE ctid = (
+           SELECT ctid FROM ${table} WHERE owner IS NOT NULL AND random() < 0.02 LIMIT 1) RETURNING owner`,
       );
       for (const { owner } of ended.rows) witness.loseLease(owner);
     }
