@@ -187,7 +187,7 @@ test("while the database does not answer, what a hub sends is what it has claime
   expect(new Set(subscriber.deliveries.map(({ target }) => target)).size).toBe(5000);
 });
 
-test("promise E: a hub whose database does not answer ends within 10 s, whoever waits for an answer", async () => {
+test.concurrent("promise E: a hub whose database does not answer ends within 10 s, whoever waits for an answer", async () => {
   await using database = await openTestDatabase();
   await using proxy = await openProxy(database.url);
   await using hub = await startHubProcess({ DATABASE_URL: proxy.url, LOG_LEVEL: "silent" });
@@ -201,7 +201,7 @@ test("promise E: a hub whose database does not answer ends within 10 s, whoever 
   expect(await asked).toBe("hung up on");
 });
 
-test("promise E: a hub that waits for its database when it starts ends all the same", async () => {
+test.concurrent("promise E: a hub that waits for its database when it starts ends within 10 s too", async () => {
   await using database = await openTestDatabase();
   await using proxy = await openProxy(database.url);
   proxy.freeze();
@@ -210,6 +210,6 @@ test("promise E: a hub that waits for its database when it starts ends all the s
   while (!proxy.isUsed) await setTimeout(20);
   const begunMs = performance.now();
   expect(await hub.end("SIGTERM")).toBe(0);
-  expect(performance.now() - begunMs).toBeLessThan(4500);
+  expect(performance.now() - begunMs).toBeLessThan(10_000);
   expect(await isUp).toBe(false);
 });
