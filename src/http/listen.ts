@@ -7,13 +7,14 @@ import type { Clock } from "../clock.ts";
 import { answerFault } from "./answer-fault.ts";
 import { type Answer, plainAnswer, send, toBytes } from "./answer.ts";
 import type { Serve } from "./app.ts";
-import type { Clients } from "./clients.ts";
+import type { Clients, Peer } from "./clients.ts";
 import { createConnections } from "./connections.ts";
 import type { CountAnswer } from "./count-answers.ts";
 import { Flood } from "./flood.ts";
 import type { RateLimit } from "./rate-limit.ts";
 import { refuseFraming } from "./refuse-framing.ts";
 import { createRefuseTooMany, restAndEnd } from "./refuse-too-many.ts";
+import { createTakeTurns } from "./take-turns.ts";
 
 export type Listening = AsyncDisposable & { readonly host: string; readonly port: number };
 
@@ -73,11 +74,18 @@ function answerAll(
   const share = Math.min(perClient.most, Math.max(perClient.fewest, Math.floor(mostConnections / 4)));
   const connections = createConnections(clients, share, clock);
   const refuseTooMany = createRefuseTooMany(limit, clock);
+  const takeTurns = createTakeTurns();
 
-  function answer(request: IncomingMessage, response: ServerResponse, expects?: "word" | "other"): void {
-    const { socket } = request;
+  function receive(request: IncomingMessage, response: ServerResponse, expects?: Expects): void {
     const peer = connections.admit(request, response);
     if (peer === undefined) return;
+    takeTurns(() => {
+      if (!request.destroyed) answer(peer, request, response, expects);
+    });
+  }
+
+  function answer(peer: Peer, request: IncomingMessage, response: ServerResponse, expects: Expects | undefined): void {
+    const { socket } = request;
     response.once("finish", () => countAnswer(request.url, response.statusCode));
     const client = clients.identify(peer, request);
     const refusal = refuseTooMany(request, peer, client);
@@ -95,9 +103,9 @@ function answerAll(
   server.on("connection", (socket) => {
     if (connections.add(socket)) for (const listener of speakHttp) listener.call(server, socket);
   });
-  server.on("request", (request, response) => answer(request, response));
-  server.on("checkContinue", (request, response) => answer(request, response, "word"));
-  server.on("checkExpectation", (request, response) => answer(request, response, "other"));
+  server.on("request", (request, response) => receive(request, response));
+  server.on("checkContinue", (request, response) => receive(request, response, "word"));
+  server.on("checkExpectation", (request, response) => receive(request, response, "other"));
   server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
     if (error instanceof Flood) return connections.shutOut(socket);
     const peer = connections.peerOf(socket);
@@ -106,6 +114,9 @@ function answerAll(
     endWith(socket, answerFault(error.code));
   });
 }
+
+/** To be told to go on, or something that the hub does not do. */
+type Expects = "word" | "other";
 
 const unmet = plainAnswer(417, "Expect must be 100-continue", { Connection: "close" });
 
