@@ -7,12 +7,9 @@ import { overload } from "./overload.ts";
 // Called off: the hub goes by its exit handler.
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));
 
-const { values } = parseArgs({ options: { seconds: { type: "string", default: "60" } } });
-const seconds = Number(values.seconds);
-if (!(seconds > 0 && seconds <= 3600)) {
-  process.stderr.write(
-    `--seconds must be from 0 to 3600, not "${values.seconds}"\n\nnpm run overload -- [--seconds N]\n`,
-  );
+const seconds = parse(process.argv.slice(2));
+if (typeof seconds === "string") {
+  process.stderr.write(`${seconds}\n\nnpm run overload -- [--seconds N]\n`);
   process.exit(2);
 }
 const outcome = await overload({ seconds, tell: (what) => void process.stdout.write(`${what}\n`) });
@@ -30,4 +27,15 @@ process.exitCode = Number(faults.length > 0);
 
 function describe({ statuses }: Answers): string {
   return [...statuses].map(([status, count]) => `${count} x ${status}`).join(", ");
+}
+
+/** A sentence where they are not understood. */
+function parse(args: readonly string[]): number | string {
+  try {
+    const { values } = parseArgs({ args: [...args], options: { seconds: { type: "string", default: "60" } } });
+    const seconds = Number(values.seconds);
+    return seconds > 0 && seconds <= 3600 ? seconds : `--seconds must be from 0 to 3600, not "${values.seconds}"`;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
 }
