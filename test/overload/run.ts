@@ -33,8 +33,8 @@ function describe({ statuses }: Answers): string {
 function parse(args: readonly string[]): number | string {
   try {
     const { values } = parseArgs({ args: [...args], options: { seconds: { type: "string", default: "60" } } });
-    const seconds = Number(values.seconds);
-    return seconds > 0 && seconds <= 3600 ? seconds : `--seconds must be from 0 to 3600, not "${values.seconds}"`;
+    const given = Number(values.seconds);
+    return given > 0 && given <= 3600 ? given : `--seconds must be from 0 to 3600, not "${values.seconds}"`;
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }
