@@ -1,11 +1,11 @@
 import { createRandom } from "../support/random.ts";
-import { askAll } from "./ask-hub.ts";
 import type { Database, Outages } from "./database.ts";
 import { type Figures, Ledger } from "./ledger.ts";
 import { Machine, type MachineFigures } from "./machine.ts";
 import { openPeers } from "./peers.ts";
-import { playRound, prove, rest, type Stage } from "./round.ts";
-import { draw, drawTerms, type Moment, type Round, topicCount } from "./schedule.ts";
+import { playRound, type Stage } from "./round.ts";
+import { draw, type Moment, type Round, topicCount } from "./schedule.ts";
+import { subscribeAll } from "./subscribe-all.ts";
 import { Trigger } from "./trigger.ts";
 
 export type Play = {
@@ -24,8 +24,6 @@ export type Outcome = {
   /** Promises that were broken, in words. */
   readonly faults: readonly string[];
 };
-
-const subscribers = [40, 10] as const;
 
 /** Kills one hub after the other, and holds what comes of it against what was acknowledged. Ends after the first round that breaks a promise. */
 export async function play({ database, threads, rounds, seed, tell }: Play): Promise<Outcome> {
@@ -55,15 +53,4 @@ function describe({ moment, nth, isOrderly, losesPower, restartsMs }: Round): st
   if (isOrderly) return `SIGTERM at ${moment} ${nth}`;
   const again = restartsMs.map((ms) => `, again after ${Math.round(ms)} ms`).join("");
   return `${losesPower ? "power cut" : "kill"} at ${moment} ${nth}${again}`;
-}
-
-async function subscribeAll(stage: Stage, random: () => number): Promise<void> {
-  const requests = subscribers.flatMap((count, topic) =>
-    Array.from({ length: count }, () => {
-      return { kind: "subscribe", topic, isRefused: false, ...drawTerms(random) } as const;
-    }),
-  );
-  await askAll(stage, { requests, pausesMs: [] });
-  await rest(stage);
-  await prove(stage);
 }

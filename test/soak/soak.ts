@@ -9,8 +9,9 @@ import { type Figures, Ledger } from "../crash/ledger.ts";
 import { Machine, type MachineFigures } from "../crash/machine.ts";
 import { openPeers } from "../crash/peers.ts";
 import { prove, rest, type Stage } from "../crash/round.ts";
-import { draw, drawTerms, topicCount } from "../crash/schedule.ts";
+import { draw, topicCount } from "../crash/schedule.ts";
 import { openSqliteFile } from "../crash/sqlite-file.ts";
+import { subscribeAll } from "../crash/subscribe-all.ts";
 import { Trigger } from "../crash/trigger.ts";
 import { createRandom } from "../support/random.ts";
 import { type Fault, faults } from "./faults.ts";
@@ -34,7 +35,6 @@ export type SoakOutcome = {
   readonly memory: readonly { readonly slope: number; readonly mostMb: number }[];
 };
 
-const subscribers = [40, 10] as const;
 /** A request that waits for so long to be sent is still noted within what the ledger tolerates. */
 const longestFaultMs = 1500;
 /** When hubs that live one after the other end, as shares of the time. The last is there for longest: its memory tells most. */
@@ -59,7 +59,7 @@ export async function soak({ minutes, seed, threads, tell }: SoakOptions): Promi
   const minutesPast = () => (performance.now() - startedMs) / 60_000;
   let rounds = 0;
   await machine.start();
-  await begin(stage, random);
+  await subscribeAll(stage, random);
   missNothing(database.file, peers.topics[1]?.url ?? "");
   for (const [life, end] of lives.entries()) {
     if (ledger.faults.length > 0) break;
@@ -88,17 +88,6 @@ export async function soak({ minutes, seed, threads, tell }: SoakOptions): Promi
     return slope === undefined ? [] : [{ slope, mostMb: Math.max(...one.map(({ mb }) => mb)) }];
   });
   return { figures: { ...ledger.figures, ...machine.figures }, rounds, troubles, faults: ledger.faults, memory };
-}
-
-async function begin(stage: Stage, random: () => number): Promise<void> {
-  const requests = subscribers.flatMap((count, topic) =>
-    Array.from({ length: count }, () => {
-      return { kind: "subscribe", topic, isRefused: false, ...drawTerms(random) } as const;
-    }),
-  );
-  await askAll(stage, { requests, pausesMs: [] });
-  await rest(stage);
-  await prove(stage);
 }
 
 /** Fetched topics are `latest`; nothing but this makes one `every` yet. */
